@@ -1,0 +1,45 @@
+# The project's commands. `make demo` and `make test` need Python 3.11, git and make, nothing else.
+SHELL := /bin/bash
+PYTHON := .venv/bin/python
+LOCKS := requirements/dev.txt requirements/models.txt
+ENVIRONMENT := .venv/installed
+
+.PHONY: demo down status logs test test-fast lint format lock clean
+
+demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go
+	@exec $(PYTHON) -m demo up
+
+down: $(ENVIRONMENT)  ## stop every process that `make demo` started
+	@exec $(PYTHON) -m demo down
+
+status: $(ENVIRONMENT)  ## which services run
+	@exec $(PYTHON) -m demo status
+
+logs: $(ENVIRONMENT)  ## follow the services' logs
+	@exec $(PYTHON) -m demo logs
+
+test: $(ENVIRONMENT)  ## all tests, with everything they need
+	@exec $(PYTHON) -m pytest
+
+test-fast: $(ENVIRONMENT)  ## without the tests that need the engine, the scheduler or a browser
+	@exec $(PYTHON) -m pytest -m "not slow"
+
+lint: $(ENVIRONMENT)  ## style and import rules
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	PYTHONPATH=. .venv/bin/lint-imports
+
+format: $(ENVIRONMENT)
+	$(PYTHON) -m ruff check --fix .
+	$(PYTHON) -m ruff format .
+
+lock: $(ENVIRONMENT)  ## resolve requirements/*.in again; all locks agree with dev.txt
+	requirements/lock.sh
+
+clean: down  ## remove what can be made again; data in var/ stay
+	rm -rf .venv .pytest_cache .ruff_cache .import_linter_cache test-results
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(ENVIRONMENT): $(LOCKS) requirements/install.sh
+	@requirements/install.sh $(LOCKS)
+	@touch $@

@@ -1,0 +1,37 @@
+"""Adapter manifest: where an adapter comes from and what it may be put on. Lies beside the weights."""
+
+import datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Sha12 = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+
+
+class AdapterManifest(BaseModel):
+    """`manifest.json` in adapters/<name>@<version>/. Adapters are immutable: new weights are a new version."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+    version: Sha12
+    """First 12 hex digits of the sha256 of adapter_model.safetensors."""
+    base_model: str
+    base_digest: Sha12
+    """First 12 hex digits of the digest in models/<name>/base.json."""
+    rank: int
+    alpha: int
+    target_modules: tuple[str, ...]
+    recipe: str
+    run_id: str
+    corpus_digest: Sha12
+    parent: str | None = None
+    """`name@version` of the adapter that this one was trained on from, None when it started fresh."""
+    metrics: dict[str, float] = {}
+    """From evaluation.json, e.g. `test/loss`, `test/base_loss`, `test/perplexity`."""
+    created_at: datetime.datetime
+
+    @property
+    def reference(self) -> str:
+        """`name@version`: folder name under adapters/ and model name in the inference API."""
+        return f"{self.name}@{self.version}"

@@ -1,0 +1,1 @@
+"""One machine, no Docker: starts the real parts, holds them, follows the first run."""

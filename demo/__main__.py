@@ -1,0 +1,92 @@
+"""`python -m demo up | down | status | logs`: what `make demo`, `make down`, ... call."""
+
+import argparse
+import os
+import signal
+import sys
+
+from contracts.recipe import RecipeError
+from demo import credentials, services
+from demo.airflow_api import Airflow
+from demo.display import Display
+from demo.follow import RunFailed, begin, follow, live_adapter
+from demo.layout import Layout
+from demo.start import StartError, bring_up
+from demo.supervision import Supervision
+
+
+def up(layout: Layout) -> int:
+    """Start everything, run the loop once if no adapter is live, say where to go. Returns the exit code."""
+    display = Display()
+    try:
+        recipe = services.check_recipe(layout)
+        secret = credentials.load(layout.home)
+        bring_up(layout, display.say)
+        if live_adapter(layout, recipe) is None:
+            airflow = Airflow(layout, secret["airflow_password"])
+            since = begin(airflow, layout.recipe.stem)
+            with display.progress():
+                for snapshot in follow(airflow, layout, since):
+                    display.show(snapshot)
+    except KeyboardInterrupt:
+        display.say("interrupted: stopping everything")
+        Supervision(layout).stop()
+        return 130
+    except (RecipeError, StartError, TimeoutError) as error:
+        print(error, file=sys.stderr)
+        return 1
+    except RunFailed as error:
+        print(error, file=sys.stderr)
+        print(f"The services are up for a look ({layout.address('BARDLOOP_AIRFLOW_PORT')}); `make down` stops them.")
+        return 1
+    display.box(layout, secret, live_adapter(layout, recipe))
+    return 0
+
+
+def down(layout: Layout) -> int:
+    """Stop every process that the demo of this home started, and no other."""
+    Supervision(layout).stop()
+    print("Stopped. The data stay in", layout.home)
+    return 0
+
+
+def status(layout: Layout) -> int:
+    """One line a service; exit code 0 when all run."""
+    supervision = Supervision(layout)
+    if not supervision.is_running():
+        print("Nothing runs; `make demo` starts it.")
+        return 3
+    states = supervision.states()
+    for name, (state, description) in states.items():
+        print(f"{name:18} {state:9} {description}")
+    return 0 if all(state == "RUNNING" for state, _ in states.values()) else 1
+
+
+def logs(layout: Layout) -> int:
+    """Follow all service logs until Ctrl-C."""
+    files = sorted(str(path) for path in layout.logs.glob("*.log"))
+    if not files:
+        print(f"No logs in {layout.logs} yet; `make demo` writes them.")
+        return 3
+    os.execvp("tail", ["tail", "--lines=5", "--follow=name", "--retry", *files])
+    return 0
+
+
+def main() -> int:
+    """Run one command."""
+    commands = {"up": up, "down": down, "status": status, "logs": logs}
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__.splitlines()[0])
+    parser.add_argument("command", choices=commands)
+    arguments = parser.parse_args()
+    try:
+        layout = Layout.from_environment()
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    # Whoever ends `make demo` with SIGTERM wants what Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    return commands[arguments.command](layout)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

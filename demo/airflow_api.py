@@ -1,0 +1,118 @@
+"""Airflow's REST API, as far as following a first run needs it."""
+
+import dataclasses
+import datetime
+import pathlib
+import time
+
+import httpx
+
+from demo.layout import Layout
+
+
+@dataclasses.dataclass(frozen=True)
+class DagRun:
+    """One run of a DAG. Times are aware datetimes, None while they lie ahead."""
+
+    dag_id: str
+    run_id: str
+    state: str
+    started: datetime.datetime | None
+    ended: datetime.datetime | None
+
+
+@dataclasses.dataclass(frozen=True)
+class TaskInstance:
+    """One try of one (perhaps mapped) task."""
+
+    task_id: str
+    map_index: int
+    try_number: int
+    state: str | None
+    seconds: float
+
+
+class Airflow:
+    """A client with a token of the demo's admin."""
+
+    def __init__(self, layout: Layout, password: str):
+        self._log_folder = layout.logs / "airflow"
+        self._client = httpx.Client(base_url=layout.address("BARDLOOP_AIRFLOW_PORT"), timeout=60)
+        token = self._client.post("/auth/token", json={"username": "admin", "password": password})
+        token.raise_for_status()
+        self._client.headers["Authorization"] = f"Bearer {token.json()['access_token']}"
+
+    def wait_for_dags(self, dag_ids: tuple[str, ...], patience_s: float = 90) -> None:
+        """Wait until the dag-processor has read these DAGs.
+
+        Raises:
+            TimeoutError: one is missing; the message holds Airflow's import errors.
+        """
+        deadline = time.monotonic() + patience_s
+        while missing := set(dag_ids) - {dag["dag_id"] for dag in self._get("/api/v2/dags")["dags"]}:
+            if time.monotonic() > deadline:
+                errors = self._get("/api/v2/importErrors")["import_errors"]
+                told = "; ".join(error["stack_trace"].strip().splitlines()[-1] for error in errors)
+                raise TimeoutError(f"Airflow does not know the DAGs {sorted(missing)}: {told or 'no import error'}")
+            time.sleep(1)
+
+    def trigger(self, dag_id: str, conf: dict) -> DagRun:
+        """Start a run by hand, with `conf` over the DAG's params."""
+        answer = self._client.post(f"/api/v2/dags/{dag_id}/dagRuns", json={"logical_date": None, "conf": conf})
+        answer.raise_for_status()
+        return _dag_run(answer.json())
+
+    def latest_run(self, dag_id: str, since: datetime.datetime | None = None) -> DagRun | None:
+        """The newest run of a DAG, None when there is none (after `since`)."""
+        query = {"order_by": "-run_after", "limit": 1}
+        if since is not None:
+            query["run_after_gte"] = since.isoformat()
+        runs = self._get(f"/api/v2/dags/{dag_id}/dagRuns", **query)["dag_runs"]
+        return _dag_run(runs[0]) if runs else None
+
+    def tasks(self, run: DagRun) -> list[TaskInstance]:
+        """All task instances of a run, mapped ones one by one."""
+        answer = self._get(f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances", limit=200)
+        return [
+            TaskInstance(
+                task_id=task["task_id"],
+                map_index=task["map_index"],
+                try_number=task["try_number"],
+                state=task["state"],
+                seconds=_seconds(task),
+            )
+            for task in answer["task_instances"]
+        ]
+
+    def log_file(self, run: DagRun, task: TaskInstance) -> pathlib.Path:
+        """Where Airflow keeps the log of a try."""
+        folder = self._log_folder / f"dag_id={run.dag_id}" / f"run_id={run.run_id}" / f"task_id={task.task_id}"
+        if task.map_index >= 0:
+            folder /= f"map_index={task.map_index}"
+        return folder / f"attempt={task.try_number}.log"
+
+    def _get(self, path: str, **query):
+        answer = self._client.get(path, params=query)
+        answer.raise_for_status()
+        return answer.json()
+
+
+def _dag_run(document: dict) -> DagRun:
+    return DagRun(
+        dag_id=document["dag_id"],
+        run_id=document["dag_run_id"],
+        state=document["state"],
+        started=_time(document["start_date"]),
+        ended=_time(document["end_date"]),
+    )
+
+
+def _time(text: str | None) -> datetime.datetime | None:
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
+
+
+def _seconds(task: dict) -> float:
+    started, ended = _time(task["start_date"]), _time(task["end_date"])
+    if started is None:
+        return 0.0
+    return ((ended or datetime.datetime.now(datetime.UTC)) - started).total_seconds()

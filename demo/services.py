@@ -1,0 +1,235 @@
+"""The services of one machine: what each runs, in which environment, and how one sees that it is up.
+
+`python -m demo.services NAME` becomes that service (exec), so that its process is the service's own.
+"""
+
+import dataclasses
+import json
+import os
+import sys
+from collections.abc import Callable
+
+import httpx
+import psycopg2
+
+from contracts.recipe import load_recipe
+from demo import credentials
+from demo.layout import ROOT, Layout
+
+PYTHON = sys.executable
+STACK_VARIABLE = "BARDLOOP_STACK"
+"""Set to the home folder in everything the demo starts, so that `make down` finds it, and only it, again."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Service:
+    """One supervised process. `is_up` is asked until it says yes; `patience_s` is how long that may take."""
+
+    name: str
+    command: tuple[str, ...]
+    is_up: Callable[[Layout], bool]
+    patience_s: float
+    ports: tuple[str, ...] = ()
+    """Environment variables of the ports it listens on."""
+    after: tuple[str, ...] = ()
+    """Services and preparations that must be up or done before."""
+
+
+def _answers(port_variable: str, path: str) -> Callable[[Layout], bool]:
+    def is_up(layout: Layout) -> bool:
+        try:
+            return httpx.get(layout.address(port_variable) + path, timeout=5).is_success
+        except httpx.HTTPError:
+            return False
+
+    return is_up
+
+
+def _airflow_reports(component: str) -> Callable[[Layout], bool]:
+    """Health as the api-server tells it from the component's heartbeat in the database."""
+
+    def is_up(layout: Layout) -> bool:
+        try:
+            health = httpx.get(layout.address("BARDLOOP_AIRFLOW_PORT") + "/api/v2/monitor/health", timeout=5)
+            return health.is_success and health.json()[component]["status"] == "healthy"
+        except httpx.HTTPError:
+            return False
+
+    return is_up
+
+
+def _postgres_is_up(layout: Layout) -> bool:
+    try:
+        psycopg2.connect(_own_database_url(layout, "bardloop"), connect_timeout=3).close()
+    except psycopg2.OperationalError:
+        return False
+    return True
+
+
+def _airflow(*arguments: str) -> tuple[str, ...]:
+    return (PYTHON, "-m", "airflow", *arguments)
+
+
+SERVICES = (
+    Service("postgres", (PYTHON, "-m", "demo.postgres"), _postgres_is_up, 60),
+    Service(
+        "archive",
+        (PYTHON, "-m", "demo.archive.server"),
+        _answers("BARDLOOP_ARCHIVE_PORT", "/uuub3g.7z"),
+        60,
+        ports=("BARDLOOP_ARCHIVE_PORT",),
+    ),
+    Service(
+        "serving",
+        (PYTHON, "-m", "serving"),
+        _answers("BARDLOOP_INFERENCE_PORT", "/health"),
+        400,
+        ports=("BARDLOOP_INFERENCE_PORT", "BARDLOOP_RAY_DASHBOARD_PORT"),
+        after=("base-model",),
+    ),
+    Service(
+        "airflow-api",
+        _airflow("api-server"),
+        _answers("BARDLOOP_AIRFLOW_PORT", "/execution/health"),
+        180,
+        ports=("BARDLOOP_AIRFLOW_PORT",),
+        after=("airflow-database",),
+    ),
+    Service("airflow-dags", _airflow("dag-processor"), _airflow_reports("dag_processor"), 180, after=("airflow-api",)),
+    Service("airflow-scheduler", _airflow("scheduler"), _airflow_reports("scheduler"), 180, after=("airflow-api",)),
+    Service("airflow-triggerer", _airflow("triggerer"), _airflow_reports("triggerer"), 180, after=("airflow-api",)),
+    Service(
+        "web",
+        (PYTHON, "-m", "uvicorn", "webapp.bardloop_site.asgi:application", "--host", "127.0.0.1"),
+        _answers("BARDLOOP_WEB_PORT", "/"),
+        60,
+        ports=("BARDLOOP_WEB_PORT",),
+        after=("web-database",),
+    ),
+)
+
+PREPARATIONS = {
+    "airflow-database": (("postgres",), _airflow("db", "migrate")),
+    "web-database": (("postgres",), (PYTHON, "webapp/manage.py", "setup")),
+    "base-model": ((), (PYTHON, "-m", "jobs", "base-model")),
+}
+"""Commands that run once at every start, do nothing when their work is done, and what must be up before."""
+
+
+def web_database_url(layout: Layout) -> str:
+    """Address of the web site's database; DATABASE_URL points elsewhere when set."""
+    return os.environ.get("DATABASE_URL") or _own_database_url(layout, "bardloop")
+
+
+def _own_database_url(layout: Layout, database: str) -> str:
+    return f"postgresql://postgres@/{database}?host={layout.postgres}"
+
+
+def airflow_database_url(layout: Layout) -> str:
+    """SQLAlchemy address of Airflow's database; Airflow's own variable wins when set."""
+    elsewhere = os.environ.get("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN")
+    return elsewhere or _own_database_url(layout, "airflow").replace("postgresql:", "postgresql+psycopg2:", 1)
+
+
+def environment(name: str, layout: Layout) -> dict[str, str]:
+    """The whole environment of the service or preparation `name`: the caller's and what it needs, not more."""
+    secret = credentials.load(layout.home)
+    values = dict(os.environ)
+    values |= {variable: str(port) for variable, port in layout.ports.items()}
+    values |= {
+        STACK_VARIABLE: str(layout.home),
+        "BARDLOOP_HOME": str(layout.home),
+        "BARDLOOP_RECIPE": str(layout.recipe),
+        "BARDLOOP_ARCHIVE_URL": layout.address("BARDLOOP_ARCHIVE_PORT"),
+        "PYTHONPATH": str(ROOT),
+        "PYTHONUNBUFFERED": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+    }
+    if name.startswith("airflow"):
+        values |= airflow_environment(layout, secret)
+    elif name.startswith("web"):
+        values |= {
+            "DATABASE_URL": web_database_url(layout),
+            "BARDLOOP_INFERENCE_URL": layout.address("BARDLOOP_INFERENCE_PORT"),
+            "BARDLOOP_API_KEY": secret["api_key"],
+            "DJANGO_SECRET_KEY": secret["django_secret_key"],
+            "DJANGO_SUPERUSER_PASSWORD": secret["admin_password"],
+            "UVICORN_PORT": str(layout.ports["BARDLOOP_WEB_PORT"]),
+        }
+    elif name == "serving":
+        values |= {"BARDLOOP_API_KEY": secret["api_key"], "BARDLOOP_ADMIN_KEY": secret["admin_key"]}
+    return values
+
+
+def airflow_environment(layout: Layout, secret: dict[str, str]) -> dict[str, str]:
+    """Airflow's settings for one small machine. Recipes with `backend: local` run their jobs from the scheduler."""
+    port = layout.ports["BARDLOOP_AIRFLOW_PORT"]
+    passwords = layout.home / "airflow" / "passwords.json"
+    passwords.parent.mkdir(parents=True, exist_ok=True)
+    passwords.touch(mode=0o600)
+    passwords.write_text(json.dumps({"admin": secret["airflow_password"]}))
+    serving = {
+        "conn_type": "http",
+        "host": "127.0.0.1",
+        "port": layout.ports["BARDLOOP_INFERENCE_PORT"],
+        "password": secret["admin_key"],
+    }
+    settings = {
+        "CORE__DAGS_FOLDER": str(ROOT / "dags"),
+        "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": "3",
+        "CORE__FERNET_KEY": secret["airflow_fernet_key"],
+        "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "DATABASE__SQL_ALCHEMY_CONN": airflow_database_url(layout),
+        "API__HOST": "127.0.0.1",
+        "API__PORT": str(port),
+        "API__BASE_URL": layout.address("BARDLOOP_AIRFLOW_PORT"),
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": secret["airflow_secret_key"],
+        "API_AUTH__JWT_SECRET": secret["airflow_jwt_secret"],
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+        "LOGGING__BASE_LOG_FOLDER": str(layout.logs / "airflow"),
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+    }
+    return {
+        "AIRFLOW_HOME": str(layout.home / "airflow"),
+        "AIRFLOW_CONN_BARDLOOP_SERVING": json.dumps(serving),
+        **{f"AIRFLOW__{name}": value for name, value in settings.items()},
+    }
+
+
+def command(name: str, layout: Layout) -> tuple[str, ...]:
+    """The command of the service or preparation `name`."""
+    for service in SERVICES:
+        if service.name == name:
+            return service.command
+    _, arguments = PREPARATIONS[name]
+    return (*arguments, "--recipe", str(layout.recipe)) if name == "base-model" else arguments
+
+
+def check_recipe(layout: Layout) -> str:
+    """The recipe's name, after reading all of it.
+
+    Raises:
+        contracts.recipe.RecipeError: it is wrong.
+    """
+    return load_recipe(layout.recipe).name
+
+
+def main() -> None:
+    """Become the service named on the command line."""
+    layout = Layout.from_environment()
+    name = sys.argv[1]
+    arguments = command(name, layout)
+    os.chdir(ROOT)
+    os.execvpe(arguments[0], arguments, environment(name, layout))
+
+
+if __name__ == "__main__":
+    main()

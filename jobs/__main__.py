@@ -1,0 +1,70 @@
+"""Command line of all jobs: `python -m jobs NAME --recipe FILE [--set key=value ...] [--home DIR]`.
+
+Logs go to stderr; the last line of stdout is the job's summary as one JSON object.
+Exit codes: 0 done, 2 the recipe or the arguments are wrong, 1 anything else.
+"""
+
+import argparse
+import importlib
+import json
+import logging
+import os
+import pathlib
+import sys
+
+from contracts.recipe import RecipeError, load_recipe
+from jobs.errors import JobError
+
+JOBS = {
+    "download": ("jobs.corpus.download", "fetch the archive's parts"),
+    "corpus": ("jobs.corpus.build", "parse the parts, build threads, write the report"),
+    "base-model": ("jobs.training.base_model", "bring the base model to models/ as safetensors"),
+    "train": ("jobs.training.train", "train a LoRA adapter (start it with accelerate launch)"),
+    "evaluate": ("jobs.evaluation.evaluate", "compare adapter and base on held-out threads, publish the adapter"),
+}
+"""Job name to the module whose `run(recipe, home, arguments) -> dict` does it, and one line of help."""
+
+
+def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
+    """The arguments of one job; argparse exits with 2 when they are wrong."""
+    parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__.splitlines()[0])
+    names = parser.add_subparsers(dest="job", required=True, metavar="NAME")
+    for name, (_, help_line) in JOBS.items():
+        job = names.add_parser(name, help=help_line, description=help_line)
+        job.add_argument("--recipe", type=pathlib.Path, required=True, metavar="FILE")
+        job.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
+        job.add_argument(
+            "--home",
+            type=pathlib.Path,
+            default=pathlib.Path(os.environ.get("BARDLOOP_HOME", "var")),
+            help="where all data live (default: BARDLOOP_HOME, else var/)",
+        )
+        if name in ("download", "corpus"):
+            job.add_argument("--part", help="only this part of the archive")
+        if name in ("train", "evaluate"):
+            job.add_argument("--run-id", required=True, help="folder under runs/<recipe>/")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one job and return its exit code."""
+    arguments = parse_arguments(argv)
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        recipe = load_recipe(arguments.recipe, arguments.overrides)
+    except RecipeError as error:
+        print(error, file=sys.stderr)
+        return 2
+    module, _ = JOBS[arguments.job]
+    try:
+        summary = importlib.import_module(module).run(recipe, arguments.home.resolve(), arguments)
+    except JobError as error:
+        print(f"{arguments.job}: {error}", file=sys.stderr)
+        return 1
+    if os.environ.get("RANK", "0") == "0":  # under accelerate launch, one process speaks for all
+        print(json.dumps(summary), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
