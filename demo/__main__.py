@@ -5,8 +5,8 @@ import os
 import signal
 import sys
 
-from contracts.recipe import RecipeError
-from demo import credentials, services
+from contracts.recipe import RecipeError, load_recipe
+from demo import credentials
 from demo.airflow_api import Airflow
 from demo.display import Display
 from demo.follow import RunFailed, begin, follow, live_adapter
@@ -15,16 +15,16 @@ from demo.start import StartError, bring_up
 from demo.supervision import Supervision
 
 
-def up(layout: Layout) -> int:
+def up(layout: Layout, overrides: list[str]) -> int:
     """Start everything, run the loop once if no adapter is live, say where to go. Returns the exit code."""
     display = Display()
     try:
-        recipe = services.check_recipe(layout)
+        recipe = load_recipe(layout.recipe, overrides).name
         secret = credentials.load(layout.home)
         bring_up(layout, display.say)
         if live_adapter(layout, recipe) is None:
             airflow = Airflow(layout, secret["airflow_password"])
-            since = begin(airflow, layout.recipe.stem)
+            since = begin(airflow, layout.recipe.stem, overrides)
             with display.progress():
                 for snapshot in follow(airflow, layout, since):
                     display.show(snapshot)
@@ -74,9 +74,12 @@ def logs(layout: Layout) -> int:
 
 def main() -> int:
     """Run one command."""
-    commands = {"up": up, "down": down, "status": status, "logs": logs}
     parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__.splitlines()[0])
-    parser.add_argument("command", choices=commands)
+    commands = parser.add_subparsers(dest="command", required=True)
+    start = commands.add_parser("up", help="start everything and run the loop once")
+    start.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
+    for name, run in {"down": down, "status": status, "logs": logs}.items():
+        commands.add_parser(name, help=run.__doc__.splitlines()[0]).set_defaults(run=run)
     arguments = parser.parse_args()
     try:
         layout = Layout.from_environment()
@@ -85,7 +88,7 @@ def main() -> int:
         return 2
     # Whoever ends `make demo` with SIGTERM wants what Ctrl-C does.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    return commands[arguments.command](layout)
+    return up(layout, arguments.overrides) if arguments.command == "up" else arguments.run(layout)
 
 
 if __name__ == "__main__":

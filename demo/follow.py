@@ -52,7 +52,7 @@ def live_adapter(layout: Layout, name: str) -> str | None:
     return json.loads(registry.read_text()).get(name, {}).get("stable")
 
 
-def begin(airflow: Airflow, recipe: str) -> datetime.datetime:
+def begin(airflow: Airflow, recipe: str, overrides: list[str]) -> datetime.datetime:
     """Start the loop, or find the one that an earlier `make demo` started. Returns the time from which it counts."""
     airflow.wait_for_dags(STAGES)
     for stage in STAGES:
@@ -61,7 +61,7 @@ def begin(airflow: Airflow, recipe: str) -> datetime.datetime:
             first = airflow.latest_run(STAGES[0])
             return first.started or datetime.datetime.now(datetime.UTC)
     now = datetime.datetime.now(datetime.UTC)
-    airflow.trigger(STAGES[0], {"recipe": recipe})
+    airflow.trigger(STAGES[0], {"recipe": recipe, "overrides": overrides})
     return now
 
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 import httpx
 import psycopg2
 
-from contracts.recipe import load_recipe
 from demo import credentials
 from demo.layout import ROOT, Layout
 
@@ -211,15 +210,6 @@ def command(name: str, layout: Layout) -> tuple[str, ...]:
             return service.command
     _, arguments = PREPARATIONS[name]
     return (*arguments, "--recipe", str(layout.recipe)) if name == "base-model" else arguments
-
-
-def check_recipe(layout: Layout) -> str:
-    """The recipe's name, after reading all of it.
-
-    Raises:
-        contracts.recipe.RecipeError: it is wrong.
-    """
-    return load_recipe(layout.recipe).name
 
 
 def main() -> None:

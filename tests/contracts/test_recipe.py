@@ -1,0 +1,63 @@
+"""Recipes: what people write is what is read, and a mistake is one line that helps."""
+
+import pathlib
+
+import pytest
+
+from contracts.recipe import RecipeError, load_recipe
+
+RECIPES = pathlib.Path(__file__).resolve().parents[2] / "recipes"
+DEMO = RECIPES / "demo.yaml"
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_recipe_is_valid(path):
+    recipe = load_recipe(path)
+    assert recipe.name == path.stem
+    assert len(recipe.corpus.archive.parts) == 8
+
+
+def test_overrides_win_over_the_file():
+    assert load_recipe(DEMO, ["train.max_steps=3", "train.lora.alpha=64"]).train.max_steps == 3
+
+
+def test_the_environment_moves_the_archive(monkeypatch):
+    monkeypatch.setenv("BARDLOOP_ARCHIVE_URL", "http://127.0.0.1:1234")
+    assert load_recipe(DEMO).corpus.archive.base == "http://127.0.0.1:1234"
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("trian.max_steps=3", "trian: unknown key, did you mean 'train'?"),
+        ("train.max_step=3", "train.max_step: unknown key, did you mean 'max_steps'?"),
+        ("train.lora.rnak=8", "train.lora.rnak: unknown key, did you mean 'rank'?"),
+        ("train.max_steps=many", "train.max_steps: Input should be a valid integer"),
+        ("train.lora.rank=12", "train.lora.rank: Input should be 8, 16, 32"),
+        ("train.lora.rank=64", "the engine would refuse the adapter"),
+        ("no-equals-sign", "expected dotted.key=value"),
+    ],
+)
+def test_a_mistake_is_one_line_that_names_the_key(override, told):
+    with pytest.raises(RecipeError) as caught:
+        load_recipe(DEMO, [override])
+    assert told in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_recipe_names_those_there_are():
+    with pytest.raises(RecipeError, match=r"dmeo.yaml: no such recipe; .*demo, roleplay_guild"):
+        load_recipe(RECIPES / "dmeo.yaml")
+
+
+def test_broken_yaml_is_one_line(tmp_path):
+    (tmp_path / "broken.yaml").write_text("name: [unclosed\ncorpus: {")
+    with pytest.raises(RecipeError, match=r"broken.yaml: cannot be read") as caught:
+        load_recipe(tmp_path / "broken.yaml")
+    assert "\n" not in str(caught.value)
+
+
+def test_digest_changes_with_the_sections_it_covers_only():
+    recipe, longer = load_recipe(DEMO), load_recipe(DEMO, ["train.max_steps=3"])
+    assert recipe.digest("corpus") == longer.digest("corpus")
+    assert recipe.digest("train") != longer.digest("train")
