@@ -225,11 +225,13 @@ def airflow_environment(layout: Layout, secret: dict[str, str]) -> dict[str, str
 
 def command(name: str, layout: Layout) -> tuple[str, ...]:
     """The command of the service or preparation `name`."""
-    for service in SERVICES:
-        if service.name == name:
-            return service.command
-    _, arguments = PREPARATIONS[name]
-    return (*arguments, "--recipe", str(layout.recipe)) if name == "base-model" else arguments
+    commands = {service.name: service.command for service in SERVICES}
+    commands |= {preparation: arguments for preparation, (_, arguments) in PREPARATIONS.items()}
+    with_what = {
+        "archive": (str(layout.home / "archive"),),
+        "base-model": ("--recipe", str(layout.recipe)),
+    }
+    return (*commands[name], *with_what.get(name, ()))
 
 
 def main() -> None:
