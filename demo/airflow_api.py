@@ -70,6 +70,20 @@ class Airflow:
         runs = self._get(f"/api/v2/dags/{dag_id}/dagRuns", **query)["dag_runs"]
         return _dag_run(runs[0]) if runs else None
 
+    def wait_for(self, run: DagRun, patience_s: float) -> DagRun:
+        """The run when it has ended.
+
+        Raises:
+            TimeoutError: it has not after `patience_s`.
+        """
+        deadline = time.monotonic() + patience_s
+        while run.state not in ("success", "failed"):
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{run.dag_id} {run.run_id} is {run.state} after {patience_s:.0f} s")
+            time.sleep(1)
+            run = _dag_run(self._get(f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}"))
+        return run
+
     def tasks(self, run: DagRun) -> list[TaskInstance]:
         """All task instances of a run, mapped ones one by one."""
         answer = self._get(f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}/taskInstances", limit=200)

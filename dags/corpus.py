@@ -1,0 +1,59 @@
+"""
+### corpus: from the archive to threads
+
+Fetches the recipe's archive parts, parses each, and builds the corpus from all of them: threads in `train`, `valid`
+and `test`, every dropped record with its reason, and a report whose sums are checked.
+
+**When it runs:** when you trigger it. Its end starts the DAG `train` with the same recipe and overrides.
+
+**What you choose:** the recipe, and values of it to change for this run and what follows from it.
+
+**When it fails:** the failed task's last log lines say which part, which file and why. Clear the task to go on from
+there; what is done is not done again. A wrong recipe fails at once in `settings`.
+
+**Where things go:** `raw/<recipe>/` and `corpus/<recipe>/<digest>/` under `BARDLOOP_HOME`; the report is
+`report.json` there. **Source:** `jobs/corpus/`.
+"""
+
+from datetime import timedelta
+
+from airflow.sdk import dag, task
+
+from bardloop_airflow.assets import CORPUS
+from bardloop_airflow.operators.batch_job import BatchJobOperator
+from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
+
+
+@dag(
+    doc_md=__doc__,
+    tags=["bardloop", "data"],
+    schedule=None,
+    params=recipe_params(),
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
+)
+def corpus():
+    @task
+    def settings():
+        return current_settings()
+
+    @task
+    def parts(settings):
+        return [{"part": part.name} for part in checked_recipe(settings).corpus.archive.parts]
+
+    chosen = settings()
+    each_part = parts(chosen)
+
+    def for_each_part(task_id, job):
+        operator = BatchJobOperator.partial(
+            task_id=task_id, job=job, settings=chosen, map_index_template="{{ task.arguments['part'] }}"
+        )
+        return operator.expand(arguments=each_part)
+
+    build = BatchJobOperator(
+        task_id="build", job="corpus", settings=chosen, outlets=[CORPUS], event_facts=["digest"]
+    )
+    for_each_part("download", "download") >> for_each_part("parse", "corpus") >> build
+
+
+corpus()

@@ -1,0 +1,1 @@
+"""The sample archive: original threads in threads/*.yaml, packed and served like the real archive."""

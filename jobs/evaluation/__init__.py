@@ -1,0 +1,1 @@
+"""Is the adapter better than its base on threads that neither was trained on?"""

@@ -1,0 +1,1 @@
+"""From corpus to adapter: base model, chat view, LoRA training."""

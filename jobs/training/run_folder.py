@@ -1,0 +1,100 @@
+"""A run's folder, runs/<recipe>/<run id>/: what the run was started with, how far it is, whether it is done.
+
+config.yaml is the resolved recipe; run.json the digests of the inputs; train.json the summary, written last:
+a run that has it is finished, a run without it goes on from its last whole checkpoint.
+"""
+
+import json
+import logging
+import pathlib
+import re
+import shutil
+from dataclasses import asdict, dataclass
+
+import yaml
+
+from contracts.recipe import Recipe
+from jobs.errors import JobError
+from jobs.training.files import write_json, write_text
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What decides the result of a run. All digests; 12 hex digits, the recipe's 64."""
+
+    recipe_digest: str
+    """Of the sections `model` and `train`: moving the inference engine to another GPU is no new run."""
+    base_digest: str
+    corpus_digest: str
+
+
+class RunFolder:
+    """One run on disk."""
+
+    def __init__(self, home: pathlib.Path, recipe: Recipe, run_id: str):
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,120}", run_id):
+            raise JobError(f"--run-id {run_id!r}: expected letters, digits, '.', '_' and '-'")
+        self.run_id = run_id
+        self.path = home / "runs" / recipe.name / run_id
+        self.checkpoints = self.path / "checkpoints"
+        self.adapter = self.path / "adapter"
+        self.metrics = self.path / "metrics.jsonl"
+
+    def read_inputs(self) -> Inputs | None:
+        """What this run was started with, None when it was never started."""
+        path = self.path / "run.json"
+        return Inputs(**json.loads(path.read_text())) if path.is_file() else None
+
+    def read_summary(self) -> dict | None:
+        """The training summary, None while the run is not finished."""
+        path = self.path / "train.json"
+        return json.loads(path.read_text()) if path.is_file() else None
+
+    def start(self, recipe: Recipe, inputs: Inputs) -> None:
+        """Write down what goes in, before anything else is done."""
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        write_text(self.path / "config.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
+        write_json(self.path / "run.json", asdict(inputs))
+
+    def finish(self, summary: dict) -> None:
+        """Mark the run as finished."""
+        write_json(self.path / "train.json", summary)
+
+    def publish_adapter(self, part: pathlib.Path) -> None:
+        """Give the finished adapter in `part` its name."""
+        shutil.rmtree(self.adapter, ignore_errors=True)  # from a run killed before it was marked as finished
+        (part / "adapter_model.safetensors").chmod(0o644)
+        part.rename(self.adapter)
+
+    def last_checkpoint(self) -> pathlib.Path | None:
+        """The newest checkpoint that was written to its end."""
+        whole = [path for path in self.checkpoints.glob("checkpoint-*") if _is_whole(path)]
+        return max(whole, key=_step, default=None)
+
+    def rewind(self) -> None:
+        """Forget what lies after the last whole checkpoint: half a checkpoint, lines of metrics to be made again."""
+        last = self.last_checkpoint()
+        for path in self.checkpoints.glob("checkpoint-*"):
+            if not _is_whole(path):
+                log.info("removing %s: the run was killed while writing it", path.name)
+                shutil.rmtree(path)
+        if self.metrics.is_file():
+            reached = _step(last) if last else 0
+            lines = self.metrics.read_text().split("\n")[:-1]  # what follows the last newline is a line cut short
+            kept = [line for line in lines if json.loads(line)["step"] <= reached]
+            write_text(self.metrics, "".join(f"{line}\n" for line in kept))
+
+
+def _step(checkpoint: pathlib.Path) -> int:
+    return int(checkpoint.name.rpartition("-")[2])
+
+
+def _is_whole(checkpoint: pathlib.Path) -> bool:
+    """The trainer writes trainer_state.json last."""
+    try:
+        json.loads((checkpoint / "trainer_state.json").read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return False
+    return True

@@ -1,0 +1,39 @@
+"""The command line of a job: `python -m jobs NAME …`, for training led by `accelerate launch …`."""
+
+import pathlib
+from collections.abc import Mapping, Sequence
+
+from bardloop_airflow.places import ACCELERATE_CONFIGS, RECIPES
+
+
+def job_command(
+    python: str,
+    home: pathlib.Path,
+    job: str,
+    recipe: str,
+    overrides: Sequence[str] = (),
+    arguments: Mapping[str, str] | None = None,
+    launcher: Sequence[str] = ("-m",),
+) -> tuple[str, ...]:
+    """Command that runs `job`, to be started in the project's root.
+
+    Args:
+        python: interpreter that has the jobs' packages.
+        recipe: stem of a file in recipes/.
+        arguments: the job's own options without dashes, e.g. {"part": "uuub3g"} for `--part uuub3g`.
+        launcher: what stands between the interpreter and the module name `jobs`, see `accelerate_launcher`.
+    """
+    changes = [word for override in overrides for word in ("--set", override)]
+    options = [word for name, value in (arguments or {}).items() for word in (f"--{name.replace('_', '-')}", value)]
+    recipe_file = str(RECIPES / f"{recipe}.yaml")
+    return (python, *launcher, "jobs", job, "--recipe", recipe_file, "--home", str(home), *changes, *options)
+
+
+def accelerate_launcher(config: str, processes: int) -> tuple[str, ...]:
+    """`accelerate launch` with a file of config/accelerate, for a module.
+
+    `--quiet` leaves out Accelerate's own traceback, so that the last line of stderr is the job's.
+    """
+    path = str(ACCELERATE_CONFIGS / config)
+    launch = ("-m", "accelerate.commands.launch", "--config_file", path, "--num_processes", str(processes))
+    return (*launch, "--quiet", "-m")

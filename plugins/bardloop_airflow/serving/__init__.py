@@ -1,0 +1,1 @@
+"""The inference service, as Airflow sees it."""

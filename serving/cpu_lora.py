@@ -1,0 +1,108 @@
+"""LoRA on a CPU, right and fast: replaces vLLM 0.32's CPU kernels inside the engine's worker processes.
+
+vLLM's own (lora/punica_wrapper/punica_cpu.py) index the adapters' stacked weights by each token's slot. For rows of
+the base that slot is -1, and index -1 is the *last* slot: in a batch that mixes base and adapter, the base replies
+with that adapter's voice. They also copy the weights once per token, which halves the speed. Here, rows are grouped
+by adapter, each group costs two matrix products, and rows of the base are not touched.
+
+How it gets in: vLLM imports the class named by `worker_extension_cls` in every worker process before the model is
+built, and importing this module is what installs the kernels. vLLM's plug-in entry points would need this project
+to be an installed package; `worker_cls` would replace vLLM's own choice among its CPU workers.
+"""
+
+import torch
+import vllm
+from torch.nn import functional
+from vllm.lora.punica_wrapper.punica_cpu import PunicaWrapperCPU
+from vllm.platforms.cpu import CpuPlatform
+
+KNOWN_VERSION = "0.32.0"
+"""The vLLM whose kernels these replace. Another one may have moved, renamed or repaired them."""
+
+Rows = slice | torch.Tensor
+Groups = tuple[tuple[int, Rows], ...]
+
+
+def group_rows(slots: torch.Tensor) -> Groups:
+    """(slot, its rows) for every adapter slot in `slots` (n,); rows with slot -1, the base's, are in none.
+
+    Rows that lie together come as a slice, so that reading and adding need no copy.
+    """
+    groups = []
+    for slot in slots.unique().tolist():
+        if slot < 0:
+            continue
+        rows = (slots == slot).nonzero().flatten()
+        first, last = int(rows[0]), int(rows[-1])
+        groups.append((slot, slice(first, last + 1) if last - first + 1 == len(rows) else rows))
+    return tuple(groups)
+
+
+def add_at(y: torch.Tensor, rows: Rows, start: int, delta: torch.Tensor) -> None:
+    """y[rows, start : start + delta's width] += delta, in place."""
+    columns = y[:, start : start + delta.shape[1]]
+    if isinstance(rows, slice):
+        columns[rows].add_(delta)
+    else:
+        columns.index_add_(0, rows, delta)
+
+
+def _weights(stacked: torch.Tensor, slot: int) -> torch.Tensor:
+    """One adapter's (outputs, inputs) matrix out of (slots, 1, outputs, inputs)."""
+    return stacked[slot, 0]
+
+
+class GroupedLoraCPU(PunicaWrapperCPU):
+    """vLLM's CPU wrapper with the kernel of linear layers replaced."""
+
+    token_groups: Groups = ()
+
+    def update_metadata(self, *args, **kwargs) -> None:
+        """Called once a step, before the layers: group this batch's rows."""
+        super().update_metadata(*args, **kwargs)
+        self.token_groups = group_rows(self.token_lora_indices)
+
+    def add_lora_linear(self, y, x, lora_a_stacked, lora_b_stacked, scale, output_slices, *, buffer=None, **kwargs):
+        """y (n, out) += (x (n, in) A^T) B^T * scale, slice by slice (q, k, v of a merged layer), adapter by adapter."""
+        y, x = y.view(-1, y.shape[-1]), x.view(-1, x.shape[-1])
+        for slot, rows in self.token_groups:
+            inputs = x[rows]
+            start = 0
+            for a, b, width in zip(lora_a_stacked, lora_b_stacked, output_slices, strict=True):
+                low = functional.linear(inputs, _weights(a, slot))
+                if scale != 1:
+                    low *= scale
+                add_at(y, rows, start, functional.linear(low, _weights(b, slot)))
+                start += width
+
+    def _not_served(self, *args, **kwargs):
+        raise NotImplementedError("embeddings, output heads and sharded adapters are not served, see serving/cpu_lora.py")
+
+    # The same mistake stands in these. `lora_target_modules` keeps vLLM from calling them; if it does, it shall be loud.
+    add_shrink = add_expand = add_lora_embedding = add_lora_logits = apply_lora_full_linear = _not_served
+
+
+class CpuLoraWorker:
+    """What vLLM adds to its worker class; see the module's docstring for why."""
+
+    def lora_kernels(self) -> list[str]:
+        """Names of the kernels that this worker's model uses, for the engine to check from outside."""
+        wrappers = self.model_runner.lora_manager._adapter_manager.punica_wrapper_mapping.values()
+        return [type(wrapper).__name__ for wrapper in wrappers]
+
+
+def install() -> None:
+    """Make vLLM's CPU platform use `GroupedLoraCPU`.
+
+    Raises:
+        RuntimeError: another vLLM than the one these kernels were written for.
+    """
+    if vllm.__version__.split("+")[0] != KNOWN_VERSION:
+        raise RuntimeError(
+            f"serving/cpu_lora.py replaces kernels of vLLM {KNOWN_VERSION}, this is {vllm.__version__}: see whether "
+            f"tests/serving/test_mixed_batches.py passes without it, then remove it or raise KNOWN_VERSION"
+        )
+    CpuPlatform.get_punica_wrapper = classmethod(lambda cls: f"{__name__}.{GroupedLoraCPU.__name__}")
+
+
+install()

@@ -1,0 +1,24 @@
+"""What Ray reads from the environment while it is imported, above all the token that guards its dashboard.
+
+Ray asks for a token (dashboard, job submission, joining the cluster) unless RAY_AUTH_MODE=disabled. It is
+RAY_AUTH_TOKEN, or stands in the file RAY_AUTH_TOKEN_PATH; without either in <home>/serving/ray_token, made at the
+first start and readable by the owner only. The dashboard's page asks for it once.
+"""
+
+import os
+import pathlib
+import secrets
+
+
+def prepare(home: pathlib.Path) -> None:
+    """Complete the environment. Call it before ray is imported; what the operator has set stays as it is."""
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_AUTH_MODE", "token")
+    if os.environ["RAY_AUTH_MODE"] != "token" or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
+        return
+    file = home / "serving" / "ray_token"
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(32))
+    os.environ["RAY_AUTH_TOKEN_PATH"] = str(file)

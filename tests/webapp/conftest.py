@@ -1,0 +1,110 @@
+"""Fixtures of the web site's tests: PostgreSQL, the site under uvicorn, and a scripted engine behind it.
+
+The site runs as it does in the demo, in a process of its own, and is spoken to over HTTP; there is no Django in the
+test's process.
+"""
+
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import httpx
+import pytest
+
+from demo.postgres import start
+from tests.webapp.scripted_engine import KEY, ScriptedEngine
+from tests.webapp.site import Site
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PASSWORD = "only-for-the-tests"
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server of the tests' own. Unix sockets allow about 100 characters: hence the short folder."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="bardloop-pg-"))
+    server = start(folder, databases=["bardloop"])
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def scripted_engine():
+    """The stand-in for the inference engine; `engine` is it, reset."""
+    server = ScriptedEngine()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def site_environment(postgres, scripted_engine) -> dict[str, str]:
+    """The environment that the site is started with."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "DATABASE_URL": postgres.url("bardloop"),
+        "DJANGO_SECRET_KEY": "only for the tests",
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+        "BARDLOOP_INFERENCE_URL": scripted_engine.url,
+        "BARDLOOP_API_KEY": KEY,
+        "BARDLOOP_REPLY_TIMEOUT_S": "3",
+    }
+
+
+@pytest.fixture(scope="session")
+def running_site(site_environment):
+    """The site under uvicorn on a free port, set up from nothing."""
+    subprocess.run([sys.executable, "webapp/manage.py", "setup"], cwd=ROOT, env=site_environment, check=True)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application"]
+    options = ["--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+    process = subprocess.Popen([*command, *options], cwd=ROOT, env=site_environment)
+    try:
+        site = Site(f"http://127.0.0.1:{port}", site_environment["DATABASE_URL"], PASSWORD)
+        _wait_for(site.url, process)
+        yield site
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
+
+
+@pytest.fixture
+def site(running_site) -> Site:
+    """The site without comparisons and votes."""
+    running_site.rows("DELETE FROM arena_vote")
+    running_site.rows("DELETE FROM arena_comparison")
+    return running_site
+
+
+@pytest.fixture
+def engine(scripted_engine) -> ScriptedEngine:
+    """The scripted engine, with everything up and well."""
+    scripted_engine.reset()
+    return scripted_engine
+
+
+@pytest.fixture
+def visitor(site, engine):
+    """Somebody who has never been here."""
+    with site.visitor() as visitor:
+        yield visitor
+
+
+def _wait_for(url: str, process: subprocess.Popen) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        assert process.poll() is None, f"the site ended with {process.returncode}"
+        try:
+            if httpx.get(f"{url}/health").status_code == 200:
+                return
+        except httpx.ConnectError:
+            time.sleep(0.1)
+    raise TimeoutError(f"{url}/health did not answer within 60 s")

@@ -1,0 +1,1 @@
+"""The voting site: arena/ (compare and vote), insights/ (statistics), bardloop_site/ (settings, addresses)."""

@@ -1,0 +1,1 @@
+"""Blind side-by-side comparisons: scenes, two paced replies, one vote, the reveal."""

@@ -1,0 +1,180 @@
+"""The JSON API for programs: compare, vote, statistics, battles. Its document is /api/openapi.json.
+
+Compare and vote need no log-in and read no cookie: nothing that a browser sends along by itself gives rights here, so
+there is nothing for CSRF to forge, and whoever holds a comparison's random id may vote on it, once. What is missing is
+a limit on how often; that comes, in the database, with keys for programs.
+"""
+
+import uuid
+from contextlib import aclosing
+from typing import Literal
+
+from django.http import JsonResponse, StreamingHttpResponse
+from ninja import Field, NinjaAPI, Schema
+from ninja.errors import ValidationError
+from ninja.security import SessionAuthIsStaff
+from pydantic import model_validator
+
+from contracts.scene import Post
+from webapp.arena import comparing, scenes, voting
+from webapp.arena.battles import battle_lines
+from webapp.arena.engine import served_pairs
+from webapp.arena.models import Choice
+from webapp.arena.pairing import draw
+from webapp.arena.refusals import Refusal
+from webapp.arena.writing import FOR_PROGRAMS, in_database, write
+from webapp.insights.statistics import Statistics, statistics
+
+api = NinjaAPI(
+    title="Bardloop",
+    version="1",
+    description="Blind side-by-side comparisons of a base model and its role-play adapter.",
+    urls_namespace="api",
+)
+
+
+class OwnScene(Schema):
+    """A scene of one's own; `post` is by `player`, and both models answer as `character`."""
+
+    title: str = Field(min_length=1, max_length=120)
+    tags: list[str] = Field(default=[], max_length=5)
+    player: str = Field(min_length=1, max_length=60)
+    character: str = Field(min_length=1, max_length=60)
+    post: str = Field(min_length=1, max_length=4000)
+
+
+class CompareRequest(Schema):
+    """Either the slug of a scene in the library, or a scene of one's own; neither: a scene by chance."""
+
+    scene: str | None = None
+    own: OwnScene | None = None
+
+    @model_validator(mode="after")
+    def one_scene(self):
+        if self.scene is not None and self.own is not None:
+            raise ValueError("give `scene` or `own`, not both")
+        if self.own and self.own.player.casefold() == self.own.character.casefold():
+            raise ValueError("`player` and `character` must differ")
+        return self
+
+
+class CompareAnswer(Schema):
+    """Two replies without names. Vote with POST /api/vote/{id}/{choice}."""
+
+    id: uuid.UUID
+    title: str
+    player: str
+    character: str
+    left: str
+    right: str
+
+
+class Side(Schema):
+    """Who wrote a reply: a base model, or `name@version` of an adapter."""
+
+    name: str
+    role: Literal["base", "adapter"]
+
+
+class VoteAnswer(Schema):
+    """The reveal."""
+
+    id: uuid.UUID
+    choice: Choice
+    left: Side
+    right: Side
+    preferred: Literal["base", "adapter"] | None
+
+
+class Complaint(Schema):
+    """Why not: a code for programs, a sentence for people."""
+
+    code: str
+    message: str
+
+
+class Refused(Schema):
+    """The body of every 4xx and 5xx."""
+
+    error: Complaint
+
+
+@api.post("/compare", response={200: CompareAnswer, (404, 409, 422, 503): Refused}, summary="Have two replies written")
+async def compare(request, payload: CompareRequest):
+    """Both models answer the same scene, at the same time. Returns when both replies are complete."""
+    opening = _opening(payload)
+    sides = draw(await served_pairs())
+    comparison = await in_database(comparing.open_comparison, opening, sides, None)
+    comparison = await in_database(comparing.claim, comparison.pk)
+    async with aclosing(write(comparison, FOR_PROGRAMS)) as steps:
+        async for _ in steps:
+            pass
+    return {
+        "id": comparison.pk,
+        "title": comparison.title,
+        "player": comparison.player,
+        "character": comparison.character,
+        "left": comparison.reply_left,
+        "right": comparison.reply_right,
+    }
+
+
+@api.post(
+    "/vote/{uuid:comparison_id}/{choice}",
+    response={200: VoteAnswer, (400, 404, 409): Refused},
+    summary="Vote, and learn who was who",
+)
+def vote(request, comparison_id: uuid.UUID, choice: str):
+    """`choice` is left, right, tie or bothbad. One vote a comparison: a second gets 409."""
+    comparison = voting.cast(comparison_id, choice, voter=None)
+    revealed = voting.reveal(comparison)
+    return {
+        "id": comparison.pk,
+        "choice": revealed.choice,
+        "left": {"name": revealed.left.name, "role": revealed.left.role},
+        "right": {"name": revealed.right.name, "role": revealed.right.role},
+        "preferred": revealed.preferred,
+    }
+
+
+@api.get("/statistics", response=Statistics, summary="What the votes say so far")
+def read_statistics(request):
+    """Comparisons, votes, and each adapter version's win rate against its base with a 95 % Wilson interval."""
+    return statistics()
+
+
+@api.get("/battles", auth=SessionAuthIsStaff(csrf=False), summary="Every vote as a battle record (staff)")
+def read_battles(request):
+    """JSON lines, one battle a line: FastChat's row and what Bardloop adds (contracts/battle.py)."""
+    response = StreamingHttpResponse(battle_lines(), content_type="application/jsonl")
+    response["Content-Disposition"] = 'attachment; filename="battles.jsonl"'
+    return response
+
+
+@api.exception_handler(Refusal)
+def refused(request, refusal: Refusal):
+    """Every refusal of the site, as JSON."""
+    return JsonResponse(refusal.as_json(), status=refusal.status)
+
+
+@api.exception_handler(ValidationError)
+def invalid(request, error: ValidationError):
+    """A body of the wrong shape: which field, what was expected."""
+    complaints = (f"{'.'.join(str(step) for step in one['loc'])}: {one['msg']}" for one in error.errors)
+    return JsonResponse({"error": {"code": "invalid", "message": "; ".join(complaints)}}, status=422)
+
+
+def _opening(payload: CompareRequest) -> scenes.Opening:
+    if payload.own:
+        own = payload.own
+        post = Post(author=own.player, text=own.post)
+        return scenes.Opening(
+            title=own.title, tags=tuple(own.tags), player=own.player, character=own.character, posts=(post,)
+        )
+    if payload.scene is None:
+        return scenes.surprise().begin()
+    scene = scenes.library().get(payload.scene)
+    if scene is None:
+        known = ", ".join(scenes.library())
+        raise Refusal(404, "unknown_scene", f"There is no scene “{payload.scene[:60]}”. The library has: {known}.")
+    return scene.begin()

@@ -1,0 +1,174 @@
+"""The inference engine as the site sees it: which models there are, and one reply, streamed.
+
+In: names and chat messages. Out: text, and the resolved name of the model that wrote it. Anything else is an
+`EngineFault` with a reason code, never half a reply taken for a whole one.
+"""
+
+import json
+import ssl
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import httpx
+from django.conf import settings
+
+from webapp.arena.refusals import Refusal
+
+MESSAGES = {
+    "unreachable": "The storytellers cannot be reached: the inference engine is not running, or it is still starting. "
+    "Try again in a minute.",
+    "no_adapter": "No trained adapter is live yet, so there are no two storytellers to compare. The first one appears "
+    "when its training has finished. Try again in a few minutes.",
+    "key_refused": "The inference engine does not accept this site's key. The operator has to check BARDLOOP_API_KEY.",
+    "timeout": "The storytellers took too long to answer. Try again in a minute.",
+    "busy": "The storytellers are busy with other scenes. Try again in a minute.",
+    "model_gone": "One of the two storytellers has just left the stage. Try again: you will get two that are there.",
+    "cut_off": "The connection to the storytellers broke before both replies were complete. Try again.",
+    "empty_reply": "One of the storytellers had nothing to say. Try again.",
+    "wrong_model": "The engine answered with another model than it was asked for, so this comparison would be worth "
+    "nothing. Try again; if it happens twice, tell the operator.",
+    "engine_error": "The inference engine reported an error. Try again in a minute.",
+}
+"""Reason code to what a person reads. None of them says which of the two models it was."""
+
+
+class EngineFault(Refusal):
+    """The engine did not do what it was asked. `detail` is for the log: it may name the model."""
+
+    def __init__(self, code: str, detail: str = ""):
+        super().__init__(503, code, MESSAGES[code])
+        self.detail = detail
+
+
+@dataclass(frozen=True)
+class ServedPair:
+    """A base model and the alias of an adapter on it, both ready to be asked."""
+
+    base: str
+    adapter: str
+
+
+def is_adapter_version(name: str) -> bool:
+    """Whether `name` is a resolved adapter version (`name@sha12`) and not a base model."""
+    return "@" in name
+
+
+async def served_pairs() -> list[ServedPair]:
+    """Every adapter that is live, with its base.
+
+    Raises:
+        EngineFault: the engine is down, refuses the key, or has no adapter.
+    """
+    async with _client(timeout=httpx.Timeout(5)) as client:
+        try:
+            response = await client.get("/v1/models")
+            _check_status(response.status_code, "/v1/models")
+            entries = {entry["id"]: entry.get("parent") for entry in response.json()["data"]}
+        except httpx.HTTPError as error:
+            raise _fault(error, "/v1/models") from error
+        except (ValueError, KeyError, TypeError) as error:
+            raise EngineFault("engine_error", f"/v1/models is not a list of models: {error!r}") from error
+    aliases = {name: parent for name, parent in entries.items() if parent and not is_adapter_version(name)}
+    pairs = [ServedPair(parent, alias) for alias, parent in aliases.items() if parent in entries]
+    if not pairs:
+        raise EngineFault("no_adapter", f"/v1/models lists {', '.join(entries) or 'nothing'}")
+    return pairs
+
+
+class Reply:
+    """One reply being written. `text` and `model` (the resolved name) are whole once `deltas` has ended."""
+
+    def __init__(self, asked: str, messages: list[dict]):
+        self.asked = asked
+        self.messages = messages
+        self.text = ""
+        self.model = ""
+
+    async def deltas(self) -> AsyncIterator[str]:
+        """The reply's text, piece by piece as the engine sends it.
+
+        Raises:
+            EngineFault: the reply did not come, broke off, is empty, or is another model's.
+        """
+        request = {
+            "model": self.asked,
+            "messages": self.messages,
+            "stream": True,
+            "temperature": settings.REPLY_TEMPERATURE,
+            "max_tokens": settings.REPLY_TOKENS,
+        }
+        async with _client(timeout=httpx.Timeout(settings.REPLY_TIMEOUT_S, connect=5)) as client:
+            try:
+                async with client.stream("POST", "/v1/chat/completions", json=request) as response:
+                    _check_status(response.status_code, self.asked)
+                    async for chunk in self._chunks(response):
+                        self.text += chunk
+                        yield chunk
+            except httpx.HTTPError as error:
+                raise _fault(error, self.asked) from error
+        if not self.text.strip():
+            raise EngineFault("empty_reply", self.asked)
+
+    async def _chunks(self, response: httpx.Response) -> AsyncIterator[str]:
+        """Texts in the event stream, up to its `[DONE]`."""
+        async for line in response.aiter_lines():
+            if not line.startswith("data:"):
+                continue
+            data = line.removeprefix("data:").strip()
+            if data == "[DONE]":
+                return
+            try:
+                event = json.loads(data)
+                if "error" in event:
+                    raise EngineFault("engine_error", f"{self.asked}: {event['error']}")
+                if not self.model:
+                    self._take_model(event["model"])
+                # the last chunk may hold only the usage
+                text = event["choices"][0]["delta"].get("content") if event["choices"] else None
+            except (ValueError, KeyError, TypeError) as error:
+                raise EngineFault("engine_error", f"{self.asked}: not a chat completion chunk: {data[:200]}") from error
+            if text:
+                yield text
+        raise EngineFault("cut_off", f"{self.asked}: the stream ended without [DONE]")
+
+    def _take_model(self, reported: str) -> None:
+        """Keep the name of the model that answered; a base answers as itself, an alias as one of its versions."""
+        if reported != self.asked and not reported.startswith(f"{self.asked}@"):
+            raise EngineFault("wrong_model", f"asked {self.asked}, answered by {reported}")
+        self.model = reported
+
+
+@lru_cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: building it costs more than a request to a local engine."""
+    return ssl.create_default_context()
+
+
+def _client(timeout: httpx.Timeout) -> httpx.AsyncClient:
+    headers = {"Authorization": f"Bearer {settings.INFERENCE_KEY}"} if settings.INFERENCE_KEY else {}
+    return httpx.AsyncClient(
+        base_url=settings.INFERENCE_URL,
+        headers=headers,
+        timeout=timeout,
+        verify=_certificates(),
+        trust_env=False,  # the engine is ours and reached directly, whatever proxy the machine uses for the web
+    )
+
+
+def _check_status(status: int, what: str) -> None:
+    if status == 200:
+        return
+    code = {401: "key_refused", 403: "key_refused", 404: "model_gone", 429: "busy", 503: "busy"}
+    raise EngineFault(code.get(status, "engine_error"), f"{what}: HTTP {status}")
+
+
+def _fault(error: httpx.HTTPError, what: str) -> EngineFault:
+    """The fault that a transport error amounts to."""
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        code = "unreachable"
+    elif isinstance(error, httpx.TimeoutException):
+        code = "timeout"
+    else:
+        code = "cut_off"
+    return EngineFault(code, f"{what}: {error!r}")

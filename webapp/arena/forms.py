@@ -1,0 +1,49 @@
+"""The form for a scene of one's own."""
+
+from django import forms
+
+from contracts.scene import Post
+from webapp.arena.scenes import Opening
+
+
+class OwnSceneForm(forms.Form):
+    """A title, two characters, tags if you like, and the first post."""
+
+    title = forms.CharField(max_length=120, help_text="What a thread about it would be called.")
+    tags = forms.CharField(
+        max_length=120, required=False, help_text="Optional, with commas between: Fantasy, Comedy.", label="Genres"
+    )
+    player = forms.CharField(max_length=60, label="You play", help_text="Your character's name.")
+    character = forms.CharField(max_length=60, label="They play", help_text="The character who answers you.")
+    post = forms.CharField(
+        max_length=4000,
+        label="Your first post",
+        help_text="Put actions between *asterisks*. The storytellers know only what stands here, so set the scene.",
+        widget=forms.Textarea(attrs={"rows": 10}),
+    )
+
+    def clean_tags(self) -> list[str]:
+        """The genres as a list, at most five of 40 characters."""
+        tags = [tag.strip() for tag in self.cleaned_data["tags"].split(",") if tag.strip()]
+        if len(tags) > 5 or any(len(tag) > 40 for tag in tags):
+            raise forms.ValidationError("At most five genres, of at most 40 characters each.")
+        return tags
+
+    def clean(self) -> dict:
+        """Two characters, not one twice: posts are told apart by their names."""
+        values = super().clean()
+        player, character = values.get("player", ""), values.get("character", "")
+        if player and player.casefold() == character.casefold():
+            self.add_error("character", "This is your own character's name. Give the other one another.")
+        return values
+
+    def opening(self) -> Opening:
+        """The scene; call it once the form is valid."""
+        values = self.cleaned_data
+        return Opening(
+            title=values["title"],
+            tags=tuple(values["tags"]),
+            player=values["player"],
+            character=values["character"],
+            posts=(Post(author=values["player"], text=values["post"]),),
+        )

@@ -1,0 +1,69 @@
+"""Saying no: one exception for every request that cannot be done, shown as a page to people and as JSON to programs."""
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.shortcuts import render
+
+
+class Refusal(Exception):
+    """A request that cannot be done, and why.
+
+    Attributes:
+        status: HTTP status, 4xx or 5xx.
+        code: short reason for programs, e.g. `already_voted`.
+        message: what a person reads: what happened and what to do.
+    """
+
+    def __init__(self, status: int, code: str, message: str):
+        super().__init__(message)
+        self.status, self.code, self.message = status, code, message
+
+    def as_json(self) -> dict:
+        """The body that programs get."""
+        return {"error": {"code": self.code, "message": self.message}}
+
+
+class RefusalMiddleware:
+    """Turns a Refusal from a page's view into an error page, or into a notice when htmx asked."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+        if iscoroutinefunction(get_response):
+            markcoroutinefunction(self)
+
+    def __call__(self, request):
+        return self.get_response(request)
+
+    def process_exception(self, request, exception):
+        """Django calls this with whatever a view raised; None hands it on."""
+        if not isinstance(exception, Refusal):
+            return None
+        return refused(request, exception)
+
+
+def refused(request, refusal: Refusal):
+    """The answer that tells a person about `refusal`."""
+    context = {"refusal": refusal}
+    if request.htmx:
+        response = render(request, "arena/parts/notice.html", context, status=refusal.status)
+        response["HX-Retarget"] = "#notice"
+        response["HX-Reswap"] = "innerHTML"
+    else:
+        response = render(request, "arena/refused.html", context, status=refusal.status)
+    response["Cache-Control"] = "no-store"
+    if refusal.status == 503:
+        response["Retry-After"] = "30"
+    return response
+
+
+def page_not_found(request, exception):
+    """The site's 404 page."""
+    return refused(request, Refusal(404, "not_found", "There is no page at this address. It may have been mistyped."))
+
+
+def server_error(request):
+    """The site's 500 page."""
+    message = "Something broke on our side. It has been written to the log; nothing you did was lost or counted."
+    return refused(request, Refusal(500, "server_error", message))

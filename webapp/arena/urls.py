@@ -1,0 +1,24 @@
+"""Addresses of the pages for people."""
+
+from django.urls import path
+
+from webapp.arena.views.comparison import again, comparison
+from webapp.arena.views.health import health
+from webapp.arena.views.home import home
+from webapp.arena.views.start import start_scene, start_surprise
+from webapp.arena.views.stream import stream
+from webapp.arena.views.vote import vote
+from webapp.arena.views.write import write
+
+app_name = "arena"
+urlpatterns = [
+    path("", home, name="home"),
+    path("health", health, name="health"),
+    path("write/", write, name="write"),
+    path("surprise/", start_surprise, name="surprise"),
+    path("scenes/<slug:slug>/start/", start_scene, name="start"),
+    path("comparisons/<uuid:comparison_id>/", comparison, name="comparison"),
+    path("comparisons/<uuid:comparison_id>/stream/", stream, name="stream"),
+    path("comparisons/<uuid:comparison_id>/vote/", vote, name="vote"),
+    path("comparisons/<uuid:comparison_id>/again/", again, name="again"),
+]

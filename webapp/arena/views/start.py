@@ -1,0 +1,48 @@
+"""POST: begin a comparison, from the library or by surprise. Goes on to the comparison's page."""
+
+import uuid
+
+from asgiref.sync import async_to_sync
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST
+
+from webapp.arena import comparing, scenes, voter
+from webapp.arena.engine import served_pairs
+from webapp.arena.models import Comparison
+from webapp.arena.pairing import draw
+from webapp.arena.refusals import Refusal
+
+
+def begin(request, opening: scenes.Opening):
+    """Draw pair and sides, store the comparison, send the person to it.
+
+    Raises:
+        EngineFault: there is nothing to compare; then nothing is stored.
+    """
+    pairs = async_to_sync(served_pairs)()
+    who = voter.voter_of(request)
+    comparison = comparing.open_comparison(opening, draw(pairs), who)
+    response = redirect("arena:comparison", comparison.pk)
+    voter.remember(response, who)
+    return response
+
+
+@require_POST
+def start_scene(request, slug: str):
+    """A scene of the library."""
+    scene = scenes.library().get(slug)
+    if scene is None:
+        raise Refusal(404, "unknown_scene", f"There is no scene “{slug[:60]}” in the library.")
+    return begin(request, scene.begin())
+
+
+@require_POST
+def start_surprise(request):
+    """A scene by chance, rather not one that this person has just played."""
+    return begin(request, scenes.surprise(seen=_last_scenes(voter.voter_of(request))).begin())
+
+
+def _last_scenes(who: uuid.UUID) -> list[str]:
+    """Slugs of the person's last comparisons: one fewer than there are scenes, so that one is always fresh."""
+    played = Comparison.objects.filter(voter=who).exclude(scene="").order_by("-created_at")
+    return list(played.values_list("scene", flat=True)[: len(scenes.library()) - 1])

@@ -1,0 +1,22 @@
+"""Who votes: an anonymous number in a signed cookie. It says that two votes are one person's, and nothing else."""
+
+import uuid
+
+from django.core.signing import BadSignature
+
+COOKIE = "bardloop_voter"
+SALT = "webapp.arena.voter"
+YEAR_S = 365 * 24 * 3600
+
+
+def voter_of(request) -> uuid.UUID:
+    """The voter's number, a new one when the cookie is missing or was tampered with."""
+    try:
+        return uuid.UUID(request.get_signed_cookie(COOKIE, salt=SALT))
+    except (KeyError, BadSignature, ValueError):
+        return uuid.uuid4()
+
+
+def remember(response, voter: uuid.UUID) -> None:
+    """Hand `voter` its cookie."""
+    response.set_signed_cookie(COOKIE, str(voter), salt=SALT, max_age=YEAR_S, httponly=True, samesite="Lax")

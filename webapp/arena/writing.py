@@ -1,0 +1,71 @@
+"""Having both replies written: asked at the same moment, released in lock-step, stored only when both are whole."""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.db import close_old_connections
+
+from webapp.arena import comparing
+from webapp.arena.engine import EngineFault, Reply, is_adapter_version
+from webapp.arena.models import Comparison
+from webapp.arena.pacing import Rhythm, Step, in_lock_step
+from webapp.arena.refusals import Refusal
+
+FOR_PEOPLE = Rhythm()
+FOR_PROGRAMS = Rhythm(shortest=0, longest=0)
+"""A program gets both replies at once, at the end: there is no timing to hide and nobody to read along."""
+
+
+async def write(comparison: Comparison, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIterator[Step]:
+    """Yield the words of a claimed comparison. At the end it is complete; when this is closed early, it waits again.
+
+    Raises:
+        EngineFault: one side failed. The comparison is stored as failed, with the reason.
+        Refusal: 409, the claim had lapsed and another has it.
+    """
+    left, right = (Reply(asked, comparison.messages) for asked in (comparison.asked_left, comparison.asked_right))
+    settled = False
+    try:
+        try:
+            steps = in_lock_step(left.deltas(), right.deltas(), _limited(rhythm))
+            async with aclosing(steps):
+                async for step in steps:
+                    yield step
+            _check_versions(left, right)
+        except TimeoutError as error:
+            raise EngineFault("timeout", f"no whole reply within {settings.REPLY_TIMEOUT_S:g} s") from error
+        kept = await in_database(comparing.complete, comparison, left, right)
+        settled = True
+        if not kept:
+            raise Refusal(409, "being_written", "These replies are being written in another window.")
+    except EngineFault as fault:
+        settled = True
+        await in_database(comparing.fail, comparison, fault)
+        raise
+    finally:
+        if not settled:
+            await in_database(comparing.give_back, comparison)
+
+
+async def in_database(function, *arguments):
+    """Run a function that uses the database, and let its connection go: a stream must not hold one while it waits."""
+
+    def call():
+        try:
+            return function(*arguments)
+        finally:
+            close_old_connections()
+
+    return await sync_to_async(call)()
+
+
+def _limited(rhythm: Rhythm) -> Rhythm:
+    return Rhythm(rhythm.lead_words, rhythm.shortest, rhythm.longest, time_limit=settings.REPLY_TIMEOUT_S)
+
+
+def _check_versions(left: Reply, right: Reply) -> None:
+    """A vote must name the adapter's exact version: an alias that answered as itself is worth nothing."""
+    if not any(is_adapter_version(reply.model) for reply in (left, right)):
+        raise EngineFault("wrong_model", f"neither {left.model} nor {right.model} is an adapter version")

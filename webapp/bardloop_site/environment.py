@@ -1,0 +1,40 @@
+"""Reading settings from environment variables, with one clear line when one is missing or wrong."""
+
+import os
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def required(name: str, example: str) -> str:
+    """The variable's value.
+
+    Raises:
+        ImproperlyConfigured: it is not set; the message gives an example.
+    """
+    value = os.environ.get(name, "")
+    if not value:
+        raise ImproperlyConfigured(f"{name} is not set. Example: {name}={example}")
+    return value
+
+
+def number(name: str, default: float, low: float, high: float) -> float:
+    """The variable as a number between `low` and `high`.
+
+    Raises:
+        ImproperlyConfigured: it is no number or outside the bounds.
+    """
+    text = os.environ.get(name, "")
+    if not text:
+        return default
+    try:
+        value = float(text)
+    except ValueError as error:
+        raise ImproperlyConfigured(f"{name}={text!r}: expected a number") from error
+    if not low <= value <= high:
+        raise ImproperlyConfigured(f"{name}={text}: expected a number from {low:g} to {high:g}")
+    return value
+
+
+def words(name: str, default: str) -> list[str]:
+    """The variable as a comma-separated list without empty members."""
+    return [word for word in (part.strip() for part in os.environ.get(name, default).split(",")) if word]

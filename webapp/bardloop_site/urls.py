@@ -1,0 +1,15 @@
+"""Addresses of the site: pages for people, `/api/` for programs, `/admin/` for staff."""
+
+from django.contrib import admin
+from django.urls import include, path
+
+from webapp.arena.api import api
+
+urlpatterns = [
+    path("", include("webapp.arena.urls")),
+    path("api/", api.urls),
+    path("admin/", admin.site.urls),
+]
+
+handler404 = "webapp.arena.refusals.page_not_found"
+handler500 = "webapp.arena.refusals.server_error"

@@ -1,0 +1,1 @@
+"""What the votes say: pure arithmetic, database tallies, the statistics admin."""

@@ -1,0 +1,112 @@
+"""The site's numbers, read from the database in a handful of grouped queries."""
+
+import datetime
+from dataclasses import asdict
+
+from django.db.models import Count as CountOf
+from django.db.models import F
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+from pydantic import BaseModel
+
+from webapp.arena.models import Choice, Comparison, State, Vote
+from webapp.insights.win_rate import Count, Interval, Record, records
+
+DAYS_SHOWN = 30
+
+
+class VersionRecord(BaseModel):
+    """One adapter version against its base. Rate and 95 % interval are None until a vote decides something."""
+
+    adapter: str
+    base: str
+    wins: int
+    losses: int
+    ties: int
+    bothbad: int
+    votes: int
+    win_rate: float | None
+    low: float | None
+    high: float | None
+
+
+class DayCount(BaseModel):
+    """Votes of one day, in the site's time zone."""
+
+    day: datetime.date
+    votes: int
+
+
+class VoteCounts(BaseModel):
+    """Votes by choice, and by who was preferred."""
+
+    total: int
+    left: int
+    right: int
+    tie: int
+    bothbad: int
+    for_base: int
+    for_adapter: int
+
+
+class Statistics(BaseModel):
+    """All of it. `comparisons` has a count for each state and `total`; `failures` for each reason that occurred."""
+
+    comparisons: dict[str, int]
+    failures: dict[str, int]
+    votes: VoteCounts
+    versions: list[VersionRecord]
+    days: list[DayCount]
+
+
+def statistics() -> Statistics:
+    """The numbers as they are now."""
+    states = dict.fromkeys(State.values, 0) | _grouped(Comparison.objects, "state")
+    choices = dict.fromkeys(Choice.values, 0) | _grouped(Vote.objects, "choice")
+    versions = records(_counts())
+    return Statistics(
+        comparisons={"total": sum(states.values()), **states},
+        failures=_grouped(Comparison.objects.filter(state=State.FAILED), "failure"),
+        votes=VoteCounts(
+            total=sum(choices.values()),
+            **choices,
+            for_base=sum(record.losses for record in versions),
+            for_adapter=sum(record.wins for record in versions),
+        ),
+        versions=[_version(record) for record in versions],
+        days=_days(),
+    )
+
+
+def _grouped(rows, field: str) -> dict[str, int]:
+    return dict(rows.values_list(field).annotate(n=CountOf("pk")).order_by("-n", field))
+
+
+def _counts() -> list[Count]:
+    """Votes by left model, right model and choice."""
+    names = {"left": F("comparison__model_left"), "right": F("comparison__model_right")}
+    rows = Vote.objects.values("choice", **names).annotate(votes=CountOf("pk")).order_by()
+    return [Count(**row) for row in rows]
+
+
+def _version(record: Record) -> VersionRecord:
+    values = asdict(record)
+    interval: Interval | None = record.interval
+    del values["interval"], values["rate"]
+    return VersionRecord(
+        **values,
+        votes=record.votes,
+        win_rate=record.rate,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+    )
+
+
+def _days() -> list[DayCount]:
+    """The last days up to today, the empty ones too."""
+    today = timezone.localdate()
+    first = today - datetime.timedelta(days=DAYS_SHOWN - 1)
+    rows = Vote.objects.annotate(day=TruncDate("created_at")).filter(day__gte=first).values_list("day")
+    votes = dict(rows.annotate(n=CountOf("pk")).order_by())
+    days = (first + datetime.timedelta(days=number) for number in range(DAYS_SHOWN))
+    return [DayCount(day=day, votes=votes.get(day, 0)) for day in days]
