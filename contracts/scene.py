@@ -5,7 +5,9 @@ is asked in the form that it was trained on. In: title, tags, characters, posts.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypedDict
+from typing import Literal
+
+from typing_extensions import TypedDict  # pydantic cannot read typing.TypedDict before Python 3.12
 
 
 class ChatMessage(TypedDict):

@@ -45,14 +45,12 @@ def corpus():
     each_part = parts(chosen)
 
     def for_each_part(task_id, job):
-        operator = BatchJobOperator.partial(
+        mapped = BatchJobOperator.partial(
             task_id=task_id, job=job, settings=chosen, map_index_template="{{ task.arguments['part'] }}"
         )
-        return operator.expand(arguments=each_part)
+        return mapped.expand(arguments=each_part)
 
-    build = BatchJobOperator(
-        task_id="build", job="corpus", settings=chosen, outlets=[CORPUS], event_facts=["digest"]
-    )
+    build = BatchJobOperator(task_id="build", job="corpus", settings=chosen, outlets=[CORPUS], event_facts=["digest"])
     for_each_part("download", "download") >> for_each_part("parse", "corpus") >> build
 
 

@@ -9,21 +9,56 @@ stays and the task `promote` says why.
 
 **What you choose:** the recipe, and which adapter (`name@version`; empty: the newest of the recipe).
 
-**Approval:** where the recipe says `rollout.approval: person`, the run waits in `approval` for a person: open the task
-and its tab *Required Actions*. No answer within three days, or *Reject*: it is not promoted.
+**Approval:** where the recipe says `rollout.approval: person`, the run waits in the task `approval`: open it and
+answer under *Required Actions*. *Reject*, or no answer within three days: it is not promoted.
 
-**Source:** `plugins/bardloop_airflow/serving/`, `serving/`.
+**Source:** `serving/`, `plugins/bardloop_airflow/serving/`.
 """
 
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import Param, dag, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import dag, task
 
-from bardloop_airflow.adapters import newest_adapter
 from bardloop_airflow.assets import ADAPTER
-from bardloop_airflow.places import home
+from bardloop_airflow.rollouts import adapter_param, promote, with_adapter
 from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
-from bardloop_airflow.serving.client import RolloutRefused, ServingClient
 
+
+@dag(
+    doc_md=__doc__,
+    tags=["bardloop", "serving"],
+    schedule=ADAPTER,
+    params=recipe_params() | adapter_param(),
+    max_active_runs=1,
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
+)
+def rollout():
+    @task
+    def settings():
+        return with_adapter(current_settings(ADAPTER, "adapter"))
+
+    @task.branch
+    def who_approves(settings):
+        approval = checked_recipe(settings).rollout.approval
+        return {"person": "approval", "automatic": "promote"}[approval]
+
+    # `approval` is skipped where nobody has to be asked.
+    @task(task_id="promote", trigger_rule="none_failed_min_one_success")
+    def promote_adapter(settings):
+        return promote(settings["adapter"])
+
+    chosen = settings()
+    approval = ApprovalOperator(
+        task_id="approval",
+        subject="Promote {{ ti.xcom_pull('settings').adapter }}?",
+        body="Held-out evaluation: {{ ti.xcom_pull('settings').metrics }}",
+        defaults="Reject",
+        response_timeout=timedelta(days=3),
+    )
+    promoted = promote_adapter(chosen)
+    who_approves(chosen) >> [approval, promoted]
+    approval >> promoted
+
+
+rollout()

@@ -47,12 +47,7 @@ def train():
     base_model = BatchJobOperator(task_id="base_model", job="base-model", settings=chosen)
     fit = BatchJobOperator(task_id="train", job="train", settings=chosen, arguments=run, accelerate=True)
     evaluate = BatchJobOperator(
-        task_id="evaluate",
-        job="evaluate",
-        settings=chosen,
-        arguments=run,
-        outlets=[ADAPTER],
-        event_facts=["adapter", "metrics"],
+        task_id="evaluate", job="evaluate", settings=chosen, arguments=run, outlets=[ADAPTER], event_facts=["adapter"]
     )
     base_model >> fit >> evaluate
 

@@ -8,7 +8,7 @@ import time
 import xmlrpc.client
 
 import psutil
-from supervisor.xmlrpc import SupervisorTransport
+from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from demo.layout import ROOT, Layout
 from demo.services import SERVICES, STACK_VARIABLE
@@ -21,12 +21,18 @@ class Supervision:
         self._layout = layout
 
     def is_running(self) -> bool:
-        """Whether the daemon answers on its socket."""
-        try:
-            self._proxy().getState()
-        except OSError:
-            return False
-        return True
+        """Whether the daemon answers on its socket. One that is shutting down is waited for: it will not run."""
+        while True:
+            try:
+                self._proxy().getState()
+            except OSError:
+                return False
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode != Faults.SHUTDOWN_STATE:
+                    raise
+                time.sleep(0.2)
+            else:
+                return True
 
     def start(self) -> None:
         """Start the daemon unless it runs. It starts no service by itself."""

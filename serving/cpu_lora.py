@@ -76,9 +76,9 @@ class GroupedLoraCPU(PunicaWrapperCPU):
                 start += width
 
     def _not_served(self, *args, **kwargs):
-        raise NotImplementedError("embeddings, output heads and sharded adapters are not served, see serving/cpu_lora.py")
+        raise NotImplementedError("GroupedLoraCPU serves linear layers only, see serving/cpu_lora.py")
 
-    # The same mistake stands in these. `lora_target_modules` keeps vLLM from calling them; if it does, it shall be loud.
+    # The same mistake stands in these. `lora_target_modules` keeps vLLM from calling them.
     add_shrink = add_expand = add_lora_embedding = add_lora_logits = apply_lora_full_linear = _not_served
 
 

@@ -38,8 +38,8 @@ def prepare_environment(serving: Serving) -> None:
 
 
 def adapter_capacity(serving: Serving) -> int:
-    """Adapters held in memory: for each name that can be in a batch its stable and its previous, and one coming in."""
-    return 2 * serving.max_loras + 1
+    """Adapters held in the machine's memory, from where vLLM puts max_loras at a time into a batch."""
+    return 4 * serving.max_loras
 
 
 def engine_arguments(settings: Settings, adaptable: list[str]):

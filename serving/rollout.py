@@ -8,6 +8,7 @@ import time
 
 from serving.adapters import AdapterCheck, CheckedAdapter, split_reference
 from serving.engine import Engine
+from serving.engine_arguments import adapter_capacity
 from serving.refusal import Refusal
 from serving.registry import Pointer, Registry
 
@@ -117,7 +118,7 @@ class Rollouts:
 
     async def _roll_out(self, name: str, reference: str) -> Rollout:
         before = self._registry.pointers.get(name)
-        self._check_there_is_room(name)
+        self._check_there_is_room(name, reference)
         adapter = await self._checked(reference)
         was_loaded = reference in self._engine.loaded
         await self._engine.put_on(adapter)
@@ -136,14 +137,14 @@ class Rollouts:
                 await self._engine.take_off(loaded)
         return Rollout(name, reference, previous, smoke)
 
-    def _check_there_is_room(self, name: str) -> None:
-        pointers, slots = self._registry.pointers, self._engine.settings.engine.max_loras
-        if name == self._engine.settings.base.name:
+    def _check_there_is_room(self, name: str, reference: str) -> None:
+        settings = self._engine.settings
+        if name == settings.base.name:
             raise Refusal("name_taken", f"{name} is the base model's name", status=409)
-        if name not in pointers and len(pointers) >= slots:
+        if reference not in self._engine.loaded and len(self._engine.loaded) >= adapter_capacity(settings.engine):
             raise Refusal(
                 "no_free_slot",
-                f"{len(pointers)} adapter names are served and serving.max_loras is {slots}: raise it and start again",
+                f"{len(self._engine.loaded)} adapters are loaded, no more fit: start again with a higher max-loras",
                 status=409,
             )
 

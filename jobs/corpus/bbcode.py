@@ -10,7 +10,9 @@ _INLINE = {"b": "b", "i": "i", "em": "em", "strong": "strong"}
 _BLOCK = r"quote|center|left|right|justify|indent|list|hider|spoiler|table|row|cell|header|h[1-6]|code|pre"
 _PLAIN = r"u|s|sub|sup|size|colou?r|font|url|email|abbr|highlight|mark|noparse|anchor|goto|ooc|ic"
 _TAG = re.compile(rf"\[(/?)(?:(?P<inline>{'|'.join(_INLINE)})|(?P<block>{_BLOCK})|{_PLAIN})(?:[= ][^\]\n]*)?\]", re.I)
-_MEDIA = re.compile(r"\[(img|image|youtube|video|media|soundcloud|url)(?:[= ][^\]\n]*)?\]\s*\S*?\s*\[/\1\]", re.I)
+_MEDIA = re.compile(
+    r"\[(img|image|youtube|video|media|soundcloud)(?:[= ][^\]\n]*)?\]\s*\S*?\s*\[/\1\]|\[url\]\s*\S*?\s*\[/url\]", re.I
+)
 _SINGLE = re.compile(r"\[(hr|br|\*)\]", re.I)
 _MENTION = re.compile(r"\[@([^\]\[<>\n]{1,60})\]")
 

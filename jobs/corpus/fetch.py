@@ -26,7 +26,7 @@ BACKOFF_S = (0.5, 1.0, 2.0, 4.0)
 """Waits between attempts that brought nothing new; after the last one the job gives up."""
 TRANSIENT = {408, 425, 429, 500, 502, 503, 504}
 """Statuses that may pass. Every other error status is final: asking again would not help."""
-CHUNK = 1 << 20
+COPY_CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def _copy(url: str, partial: pathlib.Path, known_etag: str | None) -> Fetched:
             return Fetched(etag, changed=False)
         _check_space(partial, stat.st_size)
         with source.open("rb") as reader, partial.open("wb") as writer:
-            shutil.copyfileobj(reader, writer, CHUNK)
+            shutil.copyfileobj(reader, writer, COPY_CHUNK)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         raise JobError(f"{source}: {error.strerror}; check corpus.archive.base and the part's file") from error
     return Fetched(etag)
@@ -145,7 +145,7 @@ def _attempt(client: httpx.Client, url: str, partial: pathlib.Path, known_etag: 
         _check_space(partial, length or 0)
         _write_note(partial, url, etag, response.headers.get("last-modified"))
         with partial.open("ab" if start else "wb") as writer, _progress(url, start, total) as progress:
-            for chunk in response.iter_raw(CHUNK):
+            for chunk in response.iter_raw():  # as it comes: a larger chunk would be lost with the connection
                 writer.write(chunk)
                 progress.update(len(chunk))
     if total is not None and _size(partial) != total:

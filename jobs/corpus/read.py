@@ -81,17 +81,21 @@ class Reader:
         return self._connection.execute(query).fetchall()[0][0]
 
 
-_REFUSED_OFFSET = "split_part(csv_line, ',', 1)::BIGINT"
+_REFUSED_OFFSET = "try_cast(split_part(csv_line, ',', 1) AS BIGINT)"
 
 
 def _read_csv(scan: Scan) -> str:
-    """The table function that reads what scan.py wrote; its columns are known, nothing is guessed."""
+    """The table function that reads what scan.py wrote; its columns are known, nothing is guessed.
+
+    The line end is named as well: left to itself, DuckDB takes it from the first break that it meets, which may
+    lie inside a message.
+    """
     place = {"byte_offset": "BIGINT", "line": "BIGINT", "length": "BIGINT"}
     names = [name if name in COLUMNS else f"other_{index}" for index, name in enumerate(scan.columns)]
     columns = place | dict.fromkeys(names, "VARCHAR")
     types = ", ".join(f"'{name}': '{kind}'" for name, kind in columns.items())
     return (
         f"read_csv(?, columns = {{{types}}}, auto_detect = false, header = false, strict_mode = true, "
-        "delim = ',', quote = '\"', escape = '\"', store_rejects = true, rejects_limit = 0, "
+        "new_line = '\\n', delim = ',', quote = '\"', escape = '\"', store_rejects = true, rejects_limit = 0, "
         f"rejects_table = 'refused', max_line_size = {max(2 << 20, scan.longest + 100)})"
     )

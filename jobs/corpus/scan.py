@@ -23,7 +23,8 @@ from jobs.errors import JobError
 COLUMNS = ("thread_title", "thread_type", "thread_tags", "message_username", "message_timestamp", "message")
 """What the pipeline needs. A part may hold other columns beside these, in any order."""
 BOM = b"\xef\xbb\xbf"
-_FIELD = rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^",\r\n]*+)'
+_BARE = rb'[^",\r\n]*+(?:\r(?!\n)[^",\r\n]*+)*+'  # Python's CSV writer leaves a lone CR unquoted
+_FIELD = rb'(?:"[^"]*+(?:""[^"]*+)*+"|' + _BARE + rb")"
 _END = rb"(?:\r?\n|\Z)"
 _ANY_RECORD = re.compile(_FIELD + rb"(?:," + _FIELD + rb")*+" + _END)
 
@@ -89,6 +90,7 @@ def _header(path: pathlib.Path, data: mmap.mmap, start: int) -> tuple[tuple[str,
 def _records(data: mmap.mmap, position: int, width: int, output: BinaryIO):
     """Walk over all records. Returns their number, the longest sound one and the unsound ones."""
     whole = re.compile(rb",".join([_FIELD] * width) + _END)
+    fields = re.compile(rb",".join([rb"(" + _FIELD + rb")"] * width) + _END)
     end, line, records, longest = len(data), 2, 0, 0
     unsound = []
     while position < end:
@@ -105,12 +107,19 @@ def _records(data: mmap.mmap, position: int, width: int, output: BinaryIO):
         if reason:
             unsound.append((place, reason))
         else:
-            output.write(b"%d,%d,%d," % (position, line, len(record)) + record.rstrip(b"\r\n") + b"\n")
+            sound = record.rstrip(b"\r\n")
+            if b"\r" in sound:  # DuckDB stops at a bare one
+                sound = b",".join(map(_quoted, fields.match(record).groups()))
+            output.write(b"%d,%d,%d," % (position, line, len(record)) + sound + b"\n")
             longest = max(longest, len(record))
         records += 1
         line += record.count(b"\n")
         position += len(record)
     return records, longest, unsound
+
+
+def _quoted(field: bytes) -> bytes:
+    return field if field.startswith(b'"') else b'"' + field + b'"'
 
 
 def _unsound(data: mmap.mmap, position: int) -> tuple[bytes, str]:

@@ -13,7 +13,7 @@ from filelock import FileLock
 
 from contracts.adapter_manifest import AdapterManifest
 from jobs.errors import JobError
-from jobs.training.files import sha12, write_text
+from jobs.training.files import sha12, write_json, write_text
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,10 @@ def publish(adapter: pathlib.Path, manifest: AdapterManifest, adapters: pathlib.
             return folder, True
         shutil.rmtree(stage, ignore_errors=True)
         stage.mkdir()
-        for name in (WEIGHTS, CONFIG):
-            shutil.copy(adapter / name, stage / name)
+        shutil.copy(adapter / WEIGHTS, stage / WEIGHTS)
+        config = json.loads((adapter / CONFIG).read_text())
+        # PEFT notes the folder that the base was read from; an adapter that travels names the model instead.
+        write_json(stage / CONFIG, config | {"base_model_name_or_path": manifest.base_model})
         write_text(stage / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
         stage.rename(folder)
     return folder, False

@@ -85,12 +85,10 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
         train_dataset=train_data,
         eval_dataset=valid_data,
         processing_class=tokenizer,
-        peft_config=_lora(recipe),
+        peft_config=lora_config(recipe),
         callbacks=[StopOnNan(), ProgressBar()],
     )
     trainer.remove_callback(PrinterCallback)
-    # PEFT notes the folder that the base came from; an adapter that travels names the model instead.
-    trainer.model.peft_config["default"].base_model_name_or_path = recipe.model.name
     check_launch(recipe, config, trainer.accelerator)
 
     wandb_run = None
@@ -145,7 +143,8 @@ def _settings(recipe: Recipe, folder: RunFolder, config):
     )
 
 
-def _lora(recipe: Recipe):
+def lora_config(recipe: Recipe):
+    """The recipe's LoRA settings as PEFT's."""
     from peft import LoraConfig
 
     lora, modules = recipe.train.lora, recipe.train.lora.target_modules

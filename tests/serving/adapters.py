@@ -4,21 +4,23 @@ import datetime
 import hashlib
 import json
 import pathlib
+import shutil
 
 import torch
-from peft import LoraConfig, get_peft_model
 from safetensors.torch import load_file, save_file
-from transformers import AutoModelForCausalLM
 
 from contracts.adapter_manifest import AdapterManifest
 
 WEIGHTS = "adapter_model.safetensors"
-STRENGTH = 0.03
+STRENGTH = 0.08
 """Standard deviation of lora_B: replies differ from the base's and are still words."""
 
 
 def peft_adapter(base: pathlib.Path, folder: pathlib.Path, seed: int, rank: int = 16) -> pathlib.Path:
     """`folder` as PEFT saves an adapter of all linear layers of the model in `base`."""
+    from peft import LoraConfig, get_peft_model  # 8 s of imports that tests without an adapter do not need
+    from transformers import AutoModelForCausalLM
+
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear", task_type="CAUSAL_LM")
@@ -76,5 +78,8 @@ def _finish(stage: pathlib.Path, home: pathlib.Path, name: str, settings: dict, 
     }
     document = AdapterManifest.model_validate(values | changes)
     (stage / "manifest.json").write_text(document.model_dump_json())
-    stage.rename(stage.with_name(f"{name}@{version}"))
+    target = stage.with_name(f"{name}@{version}")
+    if target.exists():  # the same weights again, with another config or manifest
+        shutil.rmtree(target)
+    stage.rename(target)
     return f"{name}@{version}"

@@ -67,7 +67,7 @@ def engine(base_model, tmp_path_factory):
         yield running
 
 
-class running_engine:  # noqa: N801, used like a function
+class running_engine:
     """`with running_engine(home, base) as engine`: `python -m serving` on free ports, ended at the end."""
 
     def __init__(self, home: pathlib.Path, base: str, *arguments: str):
@@ -86,12 +86,12 @@ class running_engine:  # noqa: N801, used like a function
 
     def __enter__(self) -> RunningEngine:
         with self._log.open("w") as log:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
             )
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self.process.poll() is not None or time.monotonic() > deadline:
                 self.__exit__()
                 pytest.fail(f"the engine did not start:\n{self._log.read_text()[-4000:]}")
             time.sleep(0.5)
@@ -104,8 +104,8 @@ class running_engine:  # noqa: N801, used like a function
             return False
 
     def __exit__(self, *_) -> None:
-        self._process.send_signal(signal.SIGTERM)
-        self._process.wait(STOP_TIMEOUT_S)
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(STOP_TIMEOUT_S)
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,6 @@ def test_summary_says_what_was_made(run, home):
     assert summary["corpus_digest"] == tiny.CORPUS
     assert pathlib.Path(summary["adapter"]) == folder / "adapter"
     assert (folder / "adapter" / "adapter_model.safetensors").stat().st_mode & 0o044 == 0o044
-    assert json.loads((folder / "adapter" / "adapter_config.json").read_text())["base_model_name_or_path"] == "tiny"
 
 
 def test_every_step_has_one_line_of_metrics(run):
@@ -92,8 +91,7 @@ def test_a_run_id_belongs_to_one_training(run, home):
 
 def test_killed_with_9_it_goes_on_from_its_checkpoint(run, home):
     folder = home / "runs" / "demo" / "killed"
-    more = ["train.save_steps=4"]
-    sets = [part for override in [*tiny.overrides(home), *more] for part in ("--set", override)]
+    sets = [part for override in tiny.overrides(home) for part in ("--set", override)]
     accelerate = [pathlib.Path(sys.executable).with_name("accelerate"), "launch", "--config_file"]
     command = [*accelerate, "config/accelerate/cpu.yaml", "-m", "jobs", "train", "--recipe", "recipes/demo.yaml"]
     with (home / "killed.log").open("w") as log:
@@ -103,10 +101,11 @@ def test_killed_with_9_it_goes_on_from_its_checkpoint(run, home):
             stdout=log,
             stderr=log,
             start_new_session=True,
+            env={key: value for key, value in os.environ.items() if key != "WANDB_SERVICE"},  # no service of ours
         )
         try:
-            state = folder / "checkpoints" / "checkpoint-4" / "trainer_state.json"
-            until = time.monotonic() + 120
+            state = folder / "checkpoints" / "checkpoint-8" / "trainer_state.json"
+            until = time.monotonic() + 300
             while not state.exists() and job.poll() is None and time.monotonic() < until:
                 time.sleep(0.01)
         finally:
@@ -119,7 +118,7 @@ def test_killed_with_9_it_goes_on_from_its_checkpoint(run, home):
         file.write('{"step": 2')
     before = metrics_of_first_steps(folder)
 
-    summary = tiny.trained(home, "killed", *more)
+    summary = tiny.trained(home, "killed")
 
     assert summary["steps"] == 24 and not half.exists()
     lines = [line for line in metrics(folder) if "loss" in line]
@@ -131,7 +130,8 @@ def test_killed_with_9_it_goes_on_from_its_checkpoint(run, home):
 
 def metrics_of_first_steps(folder: pathlib.Path) -> list[dict]:
     """The lines up to the last checkpoint of a killed run, its torn last line left out."""
-    step = max(int(path.name.split("-")[1]) for path in folder.glob("checkpoints/checkpoint-*/trainer_state.json/.."))
+    whole = [path.parent for path in folder.glob("checkpoints/checkpoint-*/trainer_state.json")]
+    step = max(int(path.name.split("-")[1]) for path in whole)
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()[:-1]]
     return [line for line in lines if "loss" in line and line["step"] <= step]
 

@@ -65,7 +65,9 @@ def write_base(folder: pathlib.Path) -> None:
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     backend.decoder = decoders.ByteLevel()
     alphabet = pre_tokenizers.ByteLevel.alphabet()
-    trainer = trainers.BpeTrainer(vocab_size=500, special_tokens=special, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=500, special_tokens=special, initial_alphabet=alphabet, show_progress=False
+    )
     backend.train_from_iterator((m["text"] for number in range(12) for m in thread(number)["messages"]), trainer)
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=backend, bos_token=special[1], eos_token=special[2], unk_token=special[0], pad_token=special[2]
@@ -81,6 +83,7 @@ def write_base(folder: pathlib.Path) -> None:
             num_attention_heads=4,
             num_key_value_heads=2,
             max_position_embeddings=512,
+            initializer_range=0.3,  # logits wide enough for LoRA, which leaves the output layer alone, to sort them
             eos_token_id=2,
             pad_token_id=2,
         )

@@ -45,9 +45,7 @@ def scripted_engine():
 @pytest.fixture(scope="session")
 def site_environment(postgres, scripted_engine) -> dict[str, str]:
     """The environment that the site is started with."""
-    return {
-        "PATH": os.environ["PATH"],
-        "HOME": os.environ.get("HOME", "/"),
+    return dict(os.environ) | {
         "DATABASE_URL": postgres.url("bardloop"),
         "DJANGO_SECRET_KEY": "only for the tests",
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,

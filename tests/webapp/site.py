@@ -28,7 +28,9 @@ class Visitor(httpx.Client):
 
     def submit(self, path: str, **fields) -> httpx.Response:
         """Send a form; the answer as it is, redirects not followed."""
-        return self.post(path, data={"csrfmiddlewaretoken": self.token()} | fields, headers={"Referer": str(self.base_url)})
+        return self.post(
+            path, data={"csrfmiddlewaretoken": self.token()} | fields, headers={"Referer": str(self.base_url)}
+        )
 
     def begin(self, slug: str = "water-rights") -> str:
         """Start a scene and return the address of its comparison."""

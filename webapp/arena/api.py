@@ -7,13 +7,13 @@ a limit on how often; that comes, in the database, with keys for programs.
 
 import uuid
 from contextlib import aclosing
-from typing import Literal
+from typing import Annotated, Literal
 
 from django.http import JsonResponse, StreamingHttpResponse
 from ninja import Field, NinjaAPI, Schema
 from ninja.errors import ValidationError
 from ninja.security import SessionAuthIsStaff
-from pydantic import model_validator
+from pydantic import StringConstraints, model_validator
 
 from contracts.scene import Post
 from webapp.arena import comparing, scenes, voting
@@ -33,14 +33,21 @@ api = NinjaAPI(
 )
 
 
+def _text(max_length: int):
+    """Some text: not blank, not too long, and without NUL, which PostgreSQL cannot hold."""
+    return Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=max_length, pattern=r"^[^\x00]*$")
+    ]
+
+
 class OwnScene(Schema):
     """A scene of one's own; `post` is by `player`, and both models answer as `character`."""
 
-    title: str = Field(min_length=1, max_length=120)
-    tags: list[str] = Field(default=[], max_length=5)
-    player: str = Field(min_length=1, max_length=60)
-    character: str = Field(min_length=1, max_length=60)
-    post: str = Field(min_length=1, max_length=4000)
+    title: _text(120)
+    tags: list[_text(40)] = Field(default=[], max_length=5)
+    player: _text(60)
+    character: _text(60)
+    post: _text(4000)
 
 
 class CompareRequest(Schema):

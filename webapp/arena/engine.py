@@ -60,9 +60,11 @@ async def served_pairs() -> list[ServedPair]:
     Raises:
         EngineFault: the engine is down, refuses the key, or has no adapter.
     """
-    async with _client(timeout=httpx.Timeout(5)) as client:
+    async with _client(timeout=httpx.Timeout(15, connect=5)) as client:
         try:
             response = await client.get("/v1/models")
+            if response.status_code in (502, 503, 504):
+                raise EngineFault("unreachable", f"/v1/models: HTTP {response.status_code}")
             _check_status(response.status_code, "/v1/models")
             entries = {entry["id"]: entry.get("parent") for entry in response.json()["data"]}
         except httpx.HTTPError as error:
@@ -129,7 +131,7 @@ class Reply:
             except (ValueError, KeyError, TypeError) as error:
                 raise EngineFault("engine_error", f"{self.asked}: not a chat completion chunk: {data[:200]}") from error
             if text:
-                yield text
+                yield _storable(text)
         raise EngineFault("cut_off", f"{self.asked}: the stream ended without [DONE]")
 
     def _take_model(self, reported: str) -> None:
@@ -137,6 +139,11 @@ class Reply:
         if reported != self.asked and not reported.startswith(f"{self.asked}@"):
             raise EngineFault("wrong_model", f"asked {self.asked}, answered by {reported}")
         self.model = reported
+
+
+def _storable(text: str) -> str:
+    """`text` without what PostgreSQL cannot hold: NUL and lone surrogates. A model may write anything."""
+    return text.replace("\x00", "").encode(errors="replace").decode()
 
 
 @lru_cache

@@ -1,6 +1,7 @@
 """Saying no: one exception for every request that cannot be done, shown as a page to people and as JSON to programs."""
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import JsonResponse
 from django.shortcuts import render
 
 
@@ -59,8 +60,17 @@ def refused(request, refusal: Refusal):
 
 
 def page_not_found(request, exception):
-    """The site's 404 page."""
-    return refused(request, Refusal(404, "not_found", "There is no page at this address. It may have been mistyped."))
+    """The site's 404: a page, or JSON under /api/."""
+    refusal = Refusal(404, "not_found", "There is nothing at this address. It may have been mistyped.")
+    if request.path.startswith("/api/"):
+        return JsonResponse(refusal.as_json(), status=404)
+    return refused(request, refusal)
+
+
+def csrf_failure(request, reason=""):
+    """A form without its token: mostly one from before the cookies were cleared."""
+    message = "This form has grown too old, or cookies are off. Go back, reload the page and send it again."
+    return refused(request, Refusal(403, "csrf", message))
 
 
 def server_error(request):

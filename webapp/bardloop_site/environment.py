@@ -17,6 +17,18 @@ def required(name: str, example: str) -> str:
     return value
 
 
+def address(name: str, default: str) -> str:
+    """The variable as an http(s) address without the slash at its end.
+
+    Raises:
+        ImproperlyConfigured: it is something else.
+    """
+    value = os.environ.get(name, "") or default
+    if not value.startswith(("http://", "https://")):
+        raise ImproperlyConfigured(f"{name}={value!r}: expected an address such as {default}")
+    return value.rstrip("/")
+
+
 def number(name: str, default: float, low: float, high: float) -> float:
     """The variable as a number between `low` and `high`.
 

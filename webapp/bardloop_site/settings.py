@@ -1,11 +1,12 @@
 """Settings of the voting site. What differs between machines comes from the environment (docs/operations.md)."""
 
+import os
 import pathlib
 
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from webapp.bardloop_site.environment import number, required, words
+from webapp.bardloop_site.environment import address, number, required, words
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
 
@@ -15,8 +16,8 @@ ALLOWED_HOSTS = words("DJANGO_ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 CSRF_TRUSTED_ORIGINS = words("DJANGO_CSRF_TRUSTED_ORIGINS", "")
 
 # --- the inference engine -------------------------------------------------------------------------------------
-INFERENCE_URL = (words("BARDLOOP_INFERENCE_URL", "") or ["http://127.0.0.1:8001"])[0].rstrip("/")
-INFERENCE_KEY = (words("BARDLOOP_API_KEY", "") or [""])[0]
+INFERENCE_URL = address("BARDLOOP_INFERENCE_URL", "http://127.0.0.1:8001")
+INFERENCE_KEY = os.environ.get("BARDLOOP_API_KEY", "")
 REPLY_TEMPERATURE = number("BARDLOOP_REPLY_TEMPERATURE", 0.8, 0, 2)
 REPLY_TOKENS = int(number("BARDLOOP_REPLY_TOKENS", 160, 1, 4096))
 REPLY_TIMEOUT_S = number("BARDLOOP_REPLY_TIMEOUT_S", 180, 1, 3600)
@@ -90,6 +91,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
 CSRF_COOKIE_HTTPONLY = True
+CSRF_FAILURE_VIEW = "webapp.arena.refusals.csrf_failure"
 
 LOGGING = {
     "version": 1,

@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.template.response import TemplateResponse
-from django.urls import path
+from django.urls import path, reverse
 
 from webapp.insights import charts
 from webapp.insights.statistics import statistics
@@ -19,6 +19,14 @@ class BardloopAdminSite(admin.AdminSite):
     def get_urls(self):
         """The statistics page before Django's own."""
         return [path("statistics/", self.admin_view(self.statistics), name="statistics"), *super().get_urls()]
+
+    def get_app_list(self, request, app_label=None):
+        """Django's list, and the statistics as an entry of their own: so they stand in the side bar of every page."""
+        entry = {"name": "Statistics", "object_name": "Statistics", "admin_url": reverse("admin:statistics")}
+        entry |= {"perms": {"view": True}, "view_only": True, "add_url": None}
+        ours = {"name": "Insights", "app_label": "insights", "app_url": reverse("admin:statistics"), "models": [entry]}
+        others = super().get_app_list(request, app_label)
+        return others if app_label else [ours, *others]
 
     def index(self, request, extra_context=None):
         """Django's list of models under the headline numbers."""

@@ -7,66 +7,141 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
-    dependencies = [
-    ]
+    dependencies = []
 
     operations = [
         migrations.CreateModel(
-            name='Comparison',
+            name="Comparison",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('scene', models.CharField(blank=True, help_text="Slug in the library; empty for a scene of one's own", max_length=60)),
-                ('title', models.CharField(max_length=120)),
-                ('tags', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=40), blank=True, default=list, size=None)),
-                ('player', models.CharField(help_text='Whom the person plays', max_length=60)),
-                ('character', models.CharField(help_text='Whom the models play', max_length=60)),
-                ('posts', models.JSONField(help_text='Posts so far, in time order: author and text')),
-                ('messages', models.JSONField(help_text='The chat as both models were asked to continue it')),
-                ('asked_left', models.CharField(help_text='Name that the engine was asked for', max_length=200)),
-                ('asked_right', models.CharField(max_length=200)),
-                ('model_left', models.CharField(blank=True, help_text='Base name or name@version that answered', max_length=200)),
-                ('model_right', models.CharField(blank=True, max_length=200)),
-                ('reply_left', models.TextField(blank=True)),
-                ('reply_right', models.TextField(blank=True)),
-                ('state', models.CharField(choices=[('waiting', 'waiting to be written'), ('writing', 'being written'), ('complete', 'complete'), ('failed', 'failed')], default='waiting', max_length=10)),
-                ('failure', models.CharField(blank=True, help_text='Reason code when it failed', max_length=40)),
-                ('voter', models.UUIDField(help_text='Who asked, from the signed cookie; empty for a program', null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('claimed_at', models.DateTimeField(help_text='When its writing began', null=True)),
-                ('completed_at', models.DateTimeField(help_text='When both replies were complete', null=True)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                (
+                    "scene",
+                    models.CharField(
+                        blank=True, help_text="Slug in the library; empty for a scene of one's own", max_length=60
+                    ),
+                ),
+                ("title", models.CharField(max_length=120)),
+                (
+                    "tags",
+                    django.contrib.postgres.fields.ArrayField(
+                        base_field=models.CharField(max_length=40), blank=True, default=list, size=None
+                    ),
+                ),
+                ("player", models.CharField(help_text="Whom the person plays", max_length=60)),
+                ("character", models.CharField(help_text="Whom the models play", max_length=60)),
+                ("posts", models.JSONField(help_text="Posts so far, in time order: author and text")),
+                ("messages", models.JSONField(help_text="The chat as both models were asked to continue it")),
+                ("asked_left", models.CharField(help_text="Name that the engine was asked for", max_length=200)),
+                ("asked_right", models.CharField(max_length=200)),
+                (
+                    "model_left",
+                    models.CharField(blank=True, help_text="Base name or name@version that answered", max_length=200),
+                ),
+                ("model_right", models.CharField(blank=True, max_length=200)),
+                ("reply_left", models.TextField(blank=True)),
+                ("reply_right", models.TextField(blank=True)),
+                (
+                    "state",
+                    models.CharField(
+                        choices=[
+                            ("waiting", "waiting to be written"),
+                            ("writing", "being written"),
+                            ("complete", "complete"),
+                            ("failed", "failed"),
+                        ],
+                        default="waiting",
+                        max_length=10,
+                    ),
+                ),
+                ("failure", models.CharField(blank=True, help_text="Reason code when it failed", max_length=40)),
+                (
+                    "voter",
+                    models.UUIDField(help_text="Who asked, from the signed cookie; empty for a program", null=True),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("claimed_at", models.DateTimeField(help_text="When its writing began", null=True)),
+                ("completed_at", models.DateTimeField(help_text="When both replies were complete", null=True)),
             ],
         ),
         migrations.CreateModel(
-            name='Vote',
+            name="Vote",
             fields=[
-                ('comparison', models.OneToOneField(on_delete=django.db.models.deletion.PROTECT, primary_key=True, related_name='vote', serialize=False, to='arena.comparison')),
-                ('choice', models.CharField(choices=[('left', 'left is better'), ('right', 'right is better'), ('tie', 'tie'), ('bothbad', 'both are bad')], max_length=10)),
-                ('voter', models.UUIDField(db_index=True, help_text='Who chose; empty for a program', null=True)),
-                ('dwell_ms', models.PositiveIntegerField(help_text="From the end of both replies to the vote, by the server's clock")),
-                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
+                (
+                    "comparison",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        primary_key=True,
+                        related_name="vote",
+                        serialize=False,
+                        to="arena.comparison",
+                    ),
+                ),
+                (
+                    "choice",
+                    models.CharField(
+                        choices=[
+                            ("left", "left is better"),
+                            ("right", "right is better"),
+                            ("tie", "tie"),
+                            ("bothbad", "both are bad"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("voter", models.UUIDField(db_index=True, help_text="Who chose; empty for a program", null=True)),
+                (
+                    "dwell_ms",
+                    models.PositiveIntegerField(
+                        help_text="From the end of both replies to the vote, by the server's clock"
+                    ),
+                ),
+                ("created_at", models.DateTimeField(auto_now_add=True, db_index=True)),
             ],
         ),
         migrations.AddIndex(
-            model_name='comparison',
-            index=models.Index(fields=['state', 'created_at'], name='arena_compa_state_47cd69_idx'),
+            model_name="comparison",
+            index=models.Index(fields=["state", "created_at"], name="arena_compa_state_47cd69_idx"),
         ),
         migrations.AddConstraint(
-            model_name='comparison',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'complete'), _negated=True), models.Q(models.Q(('reply_left', ''), _negated=True), models.Q(('reply_right', ''), _negated=True), models.Q(('model_left', ''), _negated=True), models.Q(('model_right', ''), _negated=True), ('completed_at__isnull', False)), _connector='OR'), name='complete_has_two_replies'),
+            model_name="comparison",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "complete"), _negated=True),
+                    models.Q(
+                        models.Q(("reply_left", ""), _negated=True),
+                        models.Q(("reply_right", ""), _negated=True),
+                        models.Q(("model_left", ""), _negated=True),
+                        models.Q(("model_right", ""), _negated=True),
+                        ("completed_at__isnull", False),
+                    ),
+                    _connector="OR",
+                ),
+                name="complete_has_two_replies",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='comparison',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'failed'), _negated=True), models.Q(('failure', ''), _negated=True), _connector='OR'), name='failed_has_a_reason'),
+            model_name="comparison",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    models.Q(("state", "failed"), _negated=True),
+                    models.Q(("failure", ""), _negated=True),
+                    _connector="OR",
+                ),
+                name="failed_has_a_reason",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='comparison',
-            constraint=models.CheckConstraint(condition=models.Q(('asked_left', models.F('asked_right')), _negated=True), name='sides_differ'),
+            model_name="comparison",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("asked_left", models.F("asked_right")), _negated=True), name="sides_differ"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='vote',
-            constraint=models.CheckConstraint(condition=models.Q(('choice__in', ['left', 'right', 'tie', 'bothbad'])), name='choice_is_known'),
+            model_name="vote",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("choice__in", ["left", "right", "tie", "bothbad"])), name="choice_is_known"
+            ),
         ),
     ]

@@ -1,0 +1,75 @@
+"""What the DAG `rollout` does: pick an adapter, hand it to the inference service.
+
+In: adapters/<name>@<version>/manifest.json under home, the connection `bardloop_serving`.
+"""
+
+import logging
+import pathlib
+from typing import Any
+
+from airflow.sdk import Param, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from bardloop_airflow.places import home
+from bardloop_airflow.run_settings import checked_recipe
+from bardloop_airflow.serving.client import RolloutRefused, ServingClient
+
+log = logging.getLogger(__name__)
+
+ENGINE_STARTS_WITHIN_S = 600.0
+
+
+def adapter_param() -> dict[str, Param]:
+    """The form's field for the adapter."""
+    return {
+        "adapter": Param(
+            "",
+            type="string",
+            pattern=r"^([a-z][a-z0-9_-]{0,62}@[0-9a-f]{12})?$",
+            title="Adapter",
+            description="Which adapter to promote, as `name@version`. Empty: the newest of the recipe.",
+        )
+    }
+
+
+def with_adapter(settings: dict[str, Any]) -> dict[str, Any]:
+    """`settings` with the adapter to promote and its metrics.
+
+    The adapter is the one in `settings` (from the event that triggered the run), else the one that the person named,
+    else the newest of the recipe.
+
+    Raises:
+        AirflowFailException: there is no such adapter.
+    """
+    reference = settings.get("adapter") or get_current_context()["params"]["adapter"]
+    manifest = _manifest(home() / "adapters", checked_recipe(settings).name, reference)
+    return settings | {"adapter": manifest.reference, "metrics": manifest.metrics}
+
+
+def promote(adapter: str) -> dict[str, Any]:
+    """Make `adapter` the live version of its name; the inference service's answer.
+
+    Raises:
+        AirflowFailException: the service refused the adapter; a retry would not help.
+        ServingError: the service is not there, or failed.
+    """
+    service = ServingClient.from_connection()
+    service.wait_until_ready(ENGINE_STARTS_WITHIN_S)
+    try:
+        answer = service.roll_out(adapter)
+    except RolloutRefused as refusal:
+        raise AirflowFailException(str(refusal)) from refusal
+    log.info("%s is live; before: %s; smoke test: %s", adapter, answer.get("previous"), answer.get("smoke"))
+    return answer
+
+
+def _manifest(adapters: pathlib.Path, recipe_name: str, reference: str):
+    """The `contracts.adapter_manifest.AdapterManifest` of `reference`, or of the recipe's newest adapter when empty."""
+    from contracts.adapter_manifest import AdapterManifest  # late: pydantic models cost DAG import time
+
+    paths = list(adapters.glob(f"{reference or recipe_name + '@*'}/manifest.json"))
+    if not paths:
+        missing = reference or f"adapter of recipe {recipe_name!r}"
+        raise AirflowFailException(f"{adapters}: no {missing} there; the DAG 'train' makes adapters")
+    manifests = [AdapterManifest.model_validate_json(path.read_text()) for path in paths]
+    return max(manifests, key=lambda manifest: manifest.created_at)

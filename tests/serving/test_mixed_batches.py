@@ -1,0 +1,71 @@
+"""Base and adapters asked at the same moment answer as each does alone, or every vote would be worthless."""
+
+import asyncio
+import itertools
+
+import openai
+import pytest
+
+from tests.serving.adapters import publish
+
+OPENINGS = (
+    "The lighthouse keeper lit the lamp and",
+    "Captain Ysolde looked at the torn map and",
+    "In the market of Old Harrow, a thief",
+    "“You are late,” said the witch, and",
+    "The android opened its eyes. The first thing",
+    "Rain fell on the starship's hull while",
+)
+PROMPTS_EACH = 7
+TOKENS = 12
+
+
+@pytest.fixture(scope="module")
+def models(engine, trained) -> list[str]:
+    """The base and three adapters: as many as there are slots (serving.max_loras in recipes/demo.yaml)."""
+    adapters = [publish(trained[i], engine.home, f"mixed{i}") for i in range(3)]
+    for reference in adapters:
+        engine.roll_out(reference)
+    return [engine.base, *adapters]
+
+
+def test_mixed_batches_answer_as_each_does_alone(engine, models):
+    prompts = [f"{OPENINGS[i % len(OPENINGS)]} ({i})" for i in range(PROMPTS_EACH)]
+    questions = list(itertools.product(prompts, models))  # neighbours have different models
+    assert len(questions) >= 24
+
+    alone = {question: ask(engine, *question) for question in questions}
+    together = asyncio.run(ask_together(engine, questions))
+
+    assert together == alone
+    for prompt in prompts:  # the comparison above means something only where the models differ
+        assert len({alone[prompt, model] for model in models}) == len(models)
+
+
+def test_long_prompts_of_base_and_adapters_in_one_prefill(engine, models):
+    story = " ".join(OPENINGS) * 6  # some 350 tokens: several prompts share one step of 512
+    questions = [(f"{number}. {story}", model) for number, model in enumerate(models * 2)]
+
+    alone = {question: ask(engine, *question) for question in questions}
+    together = asyncio.run(ask_together(engine, questions))
+
+    assert together == alone
+
+
+def ask(engine, prompt: str, model: str) -> str:
+    """The greedy continuation, nobody else asking."""
+    answer = engine.client().completions.create(model=model, prompt=prompt, max_tokens=TOKENS, temperature=0)
+    assert answer.model == model
+    return answer.choices[0].text
+
+
+async def ask_together(engine, questions) -> dict[tuple[str, str], str]:
+    """The greedy continuations, all asked for at once."""
+    async with openai.AsyncOpenAI(base_url=f"{engine.base_url}/v1", api_key=engine.api_key, max_retries=0) as client:
+        answers = await asyncio.gather(
+            *(
+                client.completions.create(model=model, prompt=prompt, max_tokens=TOKENS, temperature=0)
+                for prompt, model in questions
+            )
+        )
+    return {question: answer.choices[0].text for question, answer in zip(questions, answers, strict=True)}

@@ -1,0 +1,203 @@
+"""A new version goes live for the next request, the one before stays at hand, and what is not right is refused."""
+
+import json
+import shutil
+import threading
+
+import pytest
+import torch
+
+from tests.serving.adapters import WEIGHTS, publish, publish_bytes
+
+PROMPT = "The bard tuned her lute and"
+
+
+def ask(engine, model: str) -> tuple[str, str]:
+    """Who answered, and what."""
+    answer = engine.client().completions.create(model=model, prompt=PROMPT, max_tokens=12, temperature=0)
+    return answer.model, answer.choices[0].text
+
+
+def history(engine) -> list[dict]:
+    return [json.loads(line) for line in (engine.home / "serving" / "history.jsonl").read_text().splitlines()]
+
+
+def test_rollout_goes_live_and_rolls_back(engine, trained):
+    first, second, third = (publish(trained[i], engine.home, "tavern") for i in range(3))
+
+    assert engine.roll_out(first)["previous"] is None
+    assert ask(engine, "tavern")[0] == first
+    live = engine.roll_out(second)
+
+    assert (live["name"], live["version"], live["previous"]) == ("tavern", second, first)
+    assert live["smoke"]["reply"].strip()
+    assert live["smoke"]["logprob_difference"] > 0.01
+    assert ask(engine, "tavern") == ask(engine, second)
+    assert ask(engine, first)[1] != ask(engine, second)[1]  # the previous one is still loaded
+    registry = json.loads((engine.home / "serving" / "registry.json").read_text())
+    assert registry["tavern"] == {"stable": second, "canary": None, "weight": 0, "previous": first}
+    assert engine.admin("GET", "registry").json()["adapters"]["tavern"] == registry["tavern"]
+
+    back = engine.admin("POST", "rollbacks", name="tavern").json()
+    assert (back["version"], back["previous"]) == (first, second)
+    assert ask(engine, "tavern")[0] == first
+
+    engine.roll_out(third)
+    assert ask(engine, "tavern")[0] == third
+    loaded = {card.id for card in engine.client().models.list() if card.id.startswith("tavern@")}
+    assert loaded == {third, first}  # the second is neither stable nor previous any more
+    events = [(e["event"], e["version"]) for e in history(engine) if e["name"] == "tavern"]
+    assert events == [("rollout", first), ("rollout", second), ("rollback", first), ("rollout", third)]
+
+
+def test_a_reply_under_way_stays_with_its_version(engine, trained):
+    old, new = (publish(trained[i], engine.home, "river") for i in (0, 1))
+    engine.roll_out(old)
+    stream = engine.client().completions.create(
+        model="river", prompt=PROMPT, max_tokens=150, temperature=0, stream=True, extra_body={"ignore_eos": True}
+    )
+    models = {next(stream).model}
+    engine.roll_out(new)
+    models |= {chunk.model for chunk in stream}
+
+    assert models == {old}
+    assert ask(engine, "river")[0] == new
+
+
+def nan(tensors):
+    next(iter(tensors.values()))[0, 0] = float("nan")
+
+
+def rename(tensors):
+    key = next(key for key in tensors if "q_proj" in key)
+    tensors[key.replace("q_proj", "query")] = tensors.pop(key)
+
+
+def no_effect(tensors):
+    for key in tensors:
+        if "lora_B" in key:
+            tensors[key] = torch.zeros_like(tensors[key])
+
+
+def narrow(tensors):
+    key = next(key for key in tensors if "lora_A" in key)
+    tensors[key] = tensors[key][:, :-1].contiguous()
+
+
+def one_half(tensors):
+    tensors.pop(next(key for key in tensors if "lora_B" in key))
+
+
+def tiny(tensors):
+    for key in tensors:
+        if "lora_B" in key:
+            tensors[key] *= 1e-9
+
+
+CHANGES = {
+    "wrong_base": {"manifest": {"base_digest": "f" * 12}},
+    "bad_manifest": {"manifest": {"rank": 8}},
+    "rank_too_high": {"config": {"r": 64}, "manifest": {"rank": 64}},
+    "dora": {"config": {"use_dora": True}},
+    "not_plain_lora": {"config": {"modules_to_save": ["lm_head"]}},
+    "not_finite": {"change": nan},
+    "unknown_module": {"change": rename},
+    "no_effect": {"change": no_effect},
+    "wrong_shape": {"change": narrow},
+    "missing_half": {"change": one_half},
+    "smoke_failed": {"change": tiny},
+}
+
+
+@pytest.fixture(scope="module")
+def guarded(engine, trained) -> tuple[str, tuple[str, str]]:
+    """A name with a good version, and what that says: the same must be so after every refusal."""
+    engine.roll_out(publish(trained[0], engine.home, "guarded"))
+    return "guarded", ask(engine, "guarded")
+
+
+@pytest.fixture
+def refused(engine, guarded):
+    """A function that asks for a rollout which has to be refused with a code, leaving everything as it was."""
+    name, before = guarded
+
+    def check(reference: str, code: str) -> None:
+        answer = engine.admin("POST", "rollouts", adapter=reference)
+        assert 400 <= answer.status_code < 500
+        assert answer.json()["error"]["code"] == code, answer.text
+        assert answer.json()["error"]["message"]
+        assert ask(engine, name) == before
+        loaded = {card.root for card in engine.client().models.list()}
+        assert reference not in loaded
+
+    return check
+
+
+@pytest.mark.parametrize("code", CHANGES)
+def test_bad_adapters_are_refused(engine, trained, refused, code):
+    reference = publish(trained[1], engine.home, "guarded", **CHANGES[code])
+    refused(reference, code)
+    assert (history(engine)[-1]["event"], history(engine)[-1]["code"]) == ("refused", code)
+
+
+def test_damaged_files_are_refused(engine, trained, refused):
+    weights = (trained[1] / WEIGHTS).read_bytes()
+    refused(publish_bytes(trained[1], engine.home, "guarded", weights[: len(weights) // 2]), "unreadable_weights")
+
+    reference = publish(trained[2], engine.home, "guarded")
+    with (engine.home / "adapters" / reference / WEIGHTS).open("r+b") as file:
+        file.truncate(len(weights) // 2)
+    refused(reference, "wrong_digest")
+
+
+def test_symbolic_links_and_pickles_are_refused(engine, trained, refused, tmp_path):
+    adapters = engine.home / "adapters"
+    reference = publish(trained[3], engine.home, "guarded")
+    shutil.move(adapters / reference, tmp_path / "elsewhere")
+    (adapters / reference).symlink_to(tmp_path / "elsewhere")
+    refused(reference, "symlink")
+
+    (adapters / reference).unlink()
+    shutil.copytree(tmp_path / "elsewhere", adapters / reference)
+    (adapters / reference / "manifest.json").unlink()
+    (adapters / reference / "manifest.json").symlink_to(tmp_path / "elsewhere" / "manifest.json")
+    refused(reference, "symlink")
+
+    (adapters / reference / "manifest.json").unlink()
+    (adapters / reference / "optimizer.pt").write_bytes(b"anything")
+    refused(reference, "unsafe_file")
+
+
+@pytest.mark.parametrize(
+    "reference", ["../secrets", "guarded@../../secrets", "/etc", "guarded", "guarded@ABCDEF012345", ""]
+)
+def test_a_path_is_no_reference(refused, reference):
+    refused(reference, "bad_reference")
+
+
+def test_an_adapter_that_is_not_there(refused):
+    refused("guarded@0123456789ab", "no_such_adapter")
+
+
+def test_rollback_without_a_previous_version(engine, guarded):
+    answer = engine.admin("POST", "rollbacks", name=guarded[0])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "no_previous")
+    answer = engine.admin("POST", "rollbacks", name="nobody")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "no_such_name")
+
+
+def test_one_rollout_at_a_time(engine, trained):
+    references = [publish(trained[i], engine.home, "crowd") for i in (0, 1)]
+    answers = []
+    threads = [
+        threading.Thread(target=lambda r=reference: answers.append(engine.admin("POST", "rollouts", adapter=r)))
+        for reference in references
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(answer.status_code for answer in answers) == [200, 409]
+    (late,) = (answer for answer in answers if answer.status_code == 409)
+    assert late.json()["error"]["code"] == "in_progress"
