@@ -27,7 +27,7 @@ test-fast: $(ENVIRONMENT)  ## without the tests that need the engine, the schedu
 lint: $(ENVIRONMENT)  ## style and import rules
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
-	PYTHONPATH=. .venv/bin/lint-imports
+	PYTHONPATH=.:plugins .venv/bin/lint-imports
 
 format: $(ENVIRONMENT)
 	$(PYTHON) -m ruff check --fix .

@@ -7,9 +7,8 @@ import sys
 
 from contracts.recipe import RecipeError, load_recipe
 from demo import credentials
-from demo.airflow_api import Airflow
 from demo.display import Display
-from demo.follow import RunFailed, begin, follow, live_adapter
+from demo.follow import FirstLoop, RunFailed, live_adapter
 from demo.layout import Layout
 from demo.start import StartError, bring_up
 from demo.supervision import Supervision
@@ -21,12 +20,13 @@ def up(layout: Layout, overrides: list[str]) -> int:
     try:
         recipe = load_recipe(layout.recipe, overrides).name
         secret = credentials.load(layout.home)
-        bring_up(layout, display.say)
-        if live_adapter(layout, recipe) is None:
-            airflow = Airflow(layout, secret["airflow_password"])
-            since = begin(airflow, layout.recipe.stem, overrides)
+        if live_adapter(layout, recipe) is not None:
+            bring_up(layout, display.say)
+        else:
+            loop = FirstLoop(layout, secret["airflow_password"])
+            bring_up(layout, display.say, first_run=lambda: loop.begin(layout.recipe.stem, overrides))
             with display.progress():
-                for snapshot in follow(airflow, layout, since):
+                for snapshot in loop.follow():
                     display.show(snapshot)
     except KeyboardInterrupt:
         display.say("interrupted: stopping everything")

@@ -34,7 +34,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """One line with the time so far."""
-        self._console.print(f"{self._clock()}  {text}")
+        self._console.print(f"{self._clock()}  {text}", soft_wrap=True)
 
     @contextlib.contextmanager
     def progress(self) -> Iterator["Display"]:
@@ -96,7 +96,7 @@ class Display:
         table = Table(box=None, show_header=False, pad_edge=False)
         for row in rows:
             table.add_row(*(Text(cell, no_wrap=True) for cell in row))
-        width = max(self._console.width, 120)
-        self._console.print(
-            Panel(table, title=f"{adapter} is live", subtitle="make down stops everything", expand=False), width=width
+        # Keys and addresses are for copying, so a narrow terminal must not cut them.
+        Console(width=max(self._console.width, 110), file=self._console.file, highlight=False).print(
+            Panel(table, title=f"{adapter} is live", subtitle="make down stops everything", expand=False)
         )

@@ -52,44 +52,48 @@ def live_adapter(layout: Layout, name: str) -> str | None:
     return json.loads(registry.read_text()).get(name, {}).get("stable")
 
 
-def begin(airflow: Airflow, recipe: str, overrides: list[str]) -> datetime.datetime:
-    """Start the loop, or find the one that an earlier `make demo` started. Returns the time from which it counts."""
-    airflow.wait_for_dags(STAGES)
-    for stage in STAGES:
-        run = airflow.latest_run(stage)
-        if run is not None and run.state in UNDER_WAY:
-            first = airflow.latest_run(STAGES[0])
-            return first.started or datetime.datetime.now(datetime.UTC)
-    now = datetime.datetime.now(datetime.UTC)
-    airflow.trigger(STAGES[0], {"recipe": recipe, "overrides": overrides})
-    return now
+class FirstLoop:
+    """The loop of the first start: begun once Airflow answers, followed until an adapter is live."""
 
+    def __init__(self, layout: Layout, password: str):
+        self._layout, self._password = layout, password
 
-def follow(airflow: Airflow, layout: Layout, since: datetime.datetime, poll_s: float = 3) -> Iterator[Snapshot]:
-    """Yield a snapshot every `poll_s` seconds until the last stage succeeded.
-
-    Raises:
-        RunFailed: a stage failed, or did not start after the one before it succeeded.
-    """
-    ended_at: float | None = None
-    while True:
-        runs = [run for stage in STAGES if (run := airflow.latest_run(stage, since))]
-        tasks = {run.dag_id: airflow.tasks(run) for run in runs}
-        yield Snapshot(tuple(_lines(tasks)), _working(layout.home / "batch"))
-        for run in runs:
-            if run.state == "failed":
-                raise RunFailed(_reason(airflow, run, tasks[run.dag_id]))
-        succeeded = [run.dag_id for run in runs if run.state == "success"]
-        if STAGES[-1] in succeeded:
-            return
-        if len(succeeded) == len(runs) and runs:
-            ended_at = ended_at or time.monotonic()
-            if time.monotonic() - ended_at > PATIENCE_BETWEEN_STAGES_S:
-                missing = STAGES[len(runs)]
-                raise RunFailed(f"{runs[-1].dag_id} succeeded, but {missing} was not started; see the Airflow UI")
+    def begin(self, recipe: str, overrides: list[str]) -> None:
+        """Start the loop, or find the one that an earlier `make demo` started and that still goes on."""
+        self._airflow = airflow = Airflow(self._layout, self._password)
+        airflow.wait_for_dags(STAGES)
+        latest = [run for stage in STAGES if (run := airflow.latest_run(stage))]
+        if any(run.state in UNDER_WAY for run in latest):
+            self._since = latest[0].started
         else:
-            ended_at = None
-        time.sleep(poll_s)
+            self._since = datetime.datetime.now(datetime.UTC)
+            airflow.trigger(STAGES[0], {"recipe": recipe, "overrides": overrides})
+
+    def follow(self, poll_s: float = 3) -> Iterator[Snapshot]:
+        """Yield a snapshot every `poll_s` seconds until the last stage succeeded.
+
+        Raises:
+            RunFailed: a stage failed, or did not start after the one before it succeeded.
+        """
+        airflow, ended_at = self._airflow, None
+        while True:
+            runs = [run for stage in STAGES if (run := airflow.latest_run(stage, self._since))]
+            tasks = {run.dag_id: airflow.tasks(run) for run in runs}
+            yield Snapshot(tuple(_lines(tasks)), _working(self._layout.home / "batch"))
+            for run in runs:
+                if run.state == "failed":
+                    raise RunFailed(_reason(airflow, run, tasks[run.dag_id]))
+            succeeded = [run.dag_id for run in runs if run.state == "success"]
+            if STAGES[-1] in succeeded:
+                return
+            if len(succeeded) == len(runs) and runs:
+                ended_at = ended_at or time.monotonic()
+                if time.monotonic() - ended_at > PATIENCE_BETWEEN_STAGES_S:
+                    missing = STAGES[len(runs)]
+                    raise RunFailed(f"{runs[-1].dag_id} succeeded, but {missing} was not started; see the Airflow UI")
+            else:
+                ended_at = None
+            time.sleep(poll_s)
 
 
 def _lines(tasks: dict[str, list[TaskInstance]]) -> Iterator[TaskLine]:

@@ -25,8 +25,14 @@ class StartError(RuntimeError):
     """A service or preparation did not come up. The message says why and where the log is."""
 
 
-def bring_up(layout: Layout, report: Report) -> None:
+FIRST_RUN = "first-run"
+FIRST_RUN_NEEDS = ("archive", "airflow-scheduler", "airflow-dags")
+
+
+def bring_up(layout: Layout, report: Report, first_run: Callable[[], None] | None = None) -> None:
     """Start what is not running and return when everything answers.
+
+    `first_run` is called as soon as the services that it needs answer, while slower ones (the engine) still start.
 
     Raises:
         StartError: a port is taken, a preparation failed, a service ended or did not answer in time.
@@ -40,26 +46,37 @@ def bring_up(layout: Layout, report: Report) -> None:
     order = graphlib.TopologicalSorter({name: after for name, (after, _) in PREPARATIONS.items()})
     for service in SERVICES:
         order.add(service.name, *service.after)
+    if first_run is not None:
+        order.add(FIRST_RUN, *FIRST_RUN_NEEDS)
     order.prepare()
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
         waiting: dict[concurrent.futures.Future, str] = {}
         try:
             while order.is_active():
                 for name in order.get_ready():
-                    if name in PREPARATIONS:
-                        waiting[pool.submit(prepare, name, layout)] = name
+                    if name == FIRST_RUN:
+                        work = pool.submit(_timed, first_run)
+                    elif name in PREPARATIONS:
+                        work = pool.submit(prepare, name, layout)
                     else:
-                        waiting[pool.submit(wait_until_up, services_by_name[name], supervision, layout)] = name
+                        work = pool.submit(wait_until_up, services_by_name[name], supervision, layout)
+                    waiting[work] = name
                 ended, _ = concurrent.futures.wait(waiting, return_when=concurrent.futures.FIRST_COMPLETED)
                 for future in ended:
                     name = waiting.pop(future)
                     seconds = future.result()
-                    report(f"{name} {'done' if name in PREPARATIONS else 'up'} after {seconds:.0f} s")
+                    report(f"{name} {'up' if name in services_by_name else 'done'} after {seconds:.0f} s")
                     order.done(name)
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             supervision.stop()  # which also ends the waiting of the other threads
             raise
+
+
+def _timed(work: Callable[[], None]) -> float:
+    begin = time.monotonic()
+    work()
+    return time.monotonic() - begin
 
 
 def prepare(name: str, layout: Layout) -> float:
@@ -76,7 +93,9 @@ def prepare(name: str, layout: Layout) -> float:
             stderr=subprocess.STDOUT,
         )
     if done.returncode != 0:
-        raise StartError(f"{name} failed with exit code {done.returncode}: {last_line(log)}\n  log: {log}")
+        raise StartError(
+            f"{name} failed with exit code {done.returncode}: {last_line(log) or 'it wrote nothing'}\n  log: {log}"
+        )
     return time.monotonic() - begin
 
 
@@ -91,7 +110,9 @@ def wait_until_up(service: Service, supervision: Supervision, layout: Layout) ->
         except OSError as error:
             raise StartError(f"{service.name}: supervisord is gone") from error
         if state in ("FATAL", "EXITED", "STOPPED"):
-            raise StartError(f"{service.name} ended ({description}): {last_line(log)}\n  log: {log}")
+            raise StartError(
+                f"{service.name} ended ({description}): {last_line(log) or 'it wrote nothing'}\n  log: {log}"
+            )
         if time.monotonic() - begin > service.patience_s:
             raise StartError(f"{service.name} does not answer after {service.patience_s:.0f} s\n  log: {log}")
         time.sleep(0.5)
@@ -127,6 +148,6 @@ def _listener(port: int) -> str:
 def last_line(log: pathlib.Path) -> str:
     """The last line of a log that says something, for an error message."""
     if not log.exists():
-        return "it wrote nothing"
+        return ""
     lines = log.read_text(errors="replace")[-20_000:].replace("\r", "\n").splitlines()
-    return next((line.strip() for line in reversed(lines) if line.strip()), "it wrote nothing")
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

@@ -38,42 +38,40 @@ def group_rows(slots: torch.Tensor) -> Groups:
     return tuple(groups)
 
 
-def add_at(y: torch.Tensor, rows: Rows, start: int, delta: torch.Tensor) -> None:
-    """y[rows, start : start + delta's width] += delta, in place."""
-    columns = y[:, start : start + delta.shape[1]]
-    if isinstance(rows, slice):
-        columns[rows].add_(delta)
-    else:
-        columns.index_add_(0, rows, delta)
-
-
-def _weights(stacked: torch.Tensor, slot: int) -> torch.Tensor:
-    """One adapter's (outputs, inputs) matrix out of (slots, 1, outputs, inputs)."""
-    return stacked[slot, 0]
-
-
 class GroupedLoraCPU(PunicaWrapperCPU):
     """vLLM's CPU wrapper with the kernel of linear layers replaced."""
 
-    token_groups: Groups = ()
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        self._groups: Groups = ()
+        self._matrices: dict[tuple[int, int], tuple] = {}
 
     def update_metadata(self, *args, **kwargs) -> None:
         """Called once a step, before the layers: group this batch's rows."""
         super().update_metadata(*args, **kwargs)
-        self.token_groups = group_rows(self.token_lora_indices)
+        self._groups = group_rows(self.token_lora_indices)
 
     def add_lora_linear(self, y, x, lora_a_stacked, lora_b_stacked, scale, output_slices, *, buffer=None, **kwargs):
-        """y (n, out) += (x (n, in) A^T) B^T * scale, slice by slice (q, k, v of a merged layer), adapter by adapter."""
-        y, x = y.view(-1, y.shape[-1]), x.view(-1, x.shape[-1])
-        for slot, rows in self.token_groups:
-            inputs = x[rows]
-            start = 0
-            for a, b, width in zip(lora_a_stacked, lora_b_stacked, output_slices, strict=True):
-                low = functional.linear(inputs, _weights(a, slot))
-                if scale != 1:
-                    low *= scale
-                add_at(y, rows, start, functional.linear(low, _weights(b, slot)))
-                start += width
+        """y (n, out) += (x (n, in) A^T) B^T * scale, in place; the slices of a merged layer (q, k, v) lie side by side.
+
+        `lora_a_stacked`, `lora_b_stacked`: one tensor a slice, (slots, 1, rank, in) and (slots, 1, width, rank).
+        """
+        for slot, rows in self._groups:
+            inputs, outputs = x[rows], y[rows]
+            slices = outputs.split(output_slices, dim=1)
+            for (a, b), columns in zip(self._of(slot, lora_a_stacked, lora_b_stacked), slices, strict=True):
+                columns.addmm_(functional.linear(inputs, a), b, alpha=scale)
+            if not isinstance(rows, slice):  # then `outputs` is a copy
+                y.index_copy_(0, rows, outputs)
+
+    def _of(self, slot: int, lora_a_stacked, lora_b_stacked) -> list[tuple[torch.Tensor, torch.Tensor]]:
+        """(A, B^T) of each slice. Views of tensors that live as long as their layer, so they are made once."""
+        key = (id(lora_a_stacked), slot)
+        if key not in self._matrices:
+            pairs = zip(lora_a_stacked, lora_b_stacked, strict=True)
+            views = [(a[slot, 0], b[slot, 0].t()) for a, b in pairs]
+            self._matrices[key] = (lora_a_stacked, views)  # holding the tuple keeps its id from being used again
+        return self._matrices[key][1]
 
     def _not_served(self, *args, **kwargs):
         raise NotImplementedError("GroupedLoraCPU serves linear layers only, see serving/cpu_lora.py")

@@ -10,9 +10,13 @@ def main() -> None:
     sys.path[0] = str(pathlib.Path(__file__).resolve().parent.parent)
     # Set, not defaulted: there is one settings module, and a test run that starts us must not hand down its own.
     os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.bardloop_site.settings"
+    from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(sys.argv)
+    except ImproperlyConfigured as error:  # an environment variable is missing or wrong: one line says which
+        sys.exit(f"{error}")
 
 
 if __name__ == "__main__":

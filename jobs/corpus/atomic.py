@@ -1,7 +1,10 @@
-"""Write a small file so that a reader sees all of it or none."""
+"""Files and folders that a reader sees whole or not at all."""
 
+import contextlib
 import json
 import pathlib
+import shutil
+from collections.abc import Iterator
 
 
 def write_json(path: pathlib.Path, value: dict) -> None:
@@ -9,3 +12,20 @@ def write_json(path: pathlib.Path, value: dict) -> None:
     temporary = path.with_name(path.name + ".partial")
     temporary.write_text(json.dumps(value, indent=1, ensure_ascii=False) + "\n")
     temporary.rename(path)
+
+
+@contextlib.contextmanager
+def new_folder(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """A folder to fill, renamed to `folder` when the block ends well and removed when it fails.
+
+    What a killed run left under the temporary name goes first.
+    """
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    partial.rename(folder)

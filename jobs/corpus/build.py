@@ -8,7 +8,6 @@ import argparse
 import json
 import logging
 import pathlib
-import shutil
 
 import filelock
 
@@ -85,13 +84,9 @@ def _build(recipe: Recipe, home: pathlib.Path, sidecars: dict[str, Sidecar]) -> 
 def _write_corpus(recipe: Recipe, home: pathlib.Path, sidecars: dict[str, Sidecar], folder: pathlib.Path) -> None:
     """Build the corpus under a temporary name and rename it to `folder`."""
     staged = {part: parse_part(recipe, home, part, sidecar)[0] for part, sidecar in sidecars.items()}
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
-    partial.mkdir()
-    built = build_threads(staged, partial, recipe.corpus)
-    records = {part: read_account(path).records for part, path in staged.items()}
-    report = make_report(recipe.name, folder.name, records, built, partial / "rejects")
-    (partial / "report.json").write_text(report.model_dump_json(indent=1) + "\n")
-    shutil.rmtree(partial / "work")
-    partial.rename(folder)
+    with atomic.new_folder(folder) as partial:
+        built = build_threads(staged, partial, recipe.corpus)
+        records = {part: read_account(path).records for part, path in staged.items()}
+        report = make_report(recipe.name, folder.name, records, built, partial / "rejects")
+        (partial / "report.json").write_text(report.model_dump_json(indent=1) + "\n")
     log.info("%s: %s threads, %s messages", folder, sum(report.threads.values()), sum(report.messages.values()))

@@ -66,19 +66,14 @@ def parse_part(recipe: Recipe, home: pathlib.Path, part: str, sidecar: Sidecar) 
     with filelock.FileLock(folder.with_name(f".{folder.name}.lock")):  # a retry may meet a run its worker outlived
         if folder.exists():
             return folder, False
-        partial = folder.with_name(folder.name + ".partial")
-        shutil.rmtree(partial, ignore_errors=True)  # of a run that was killed
-        work = partial / "work"
-        work.mkdir(parents=True)
-        extract_csv(
-            home / "raw" / recipe.name / f"{part}.7z",
-            work / f"{part}.csv",
-            int(recipe.corpus.archive.max_part_gib * GIB),
-        )
-        account = _write_posts(part, work / f"{part}.csv", partial, Style(recipe.corpus.emphasis, recipe.corpus.emoji))
-        atomic.write_json(partial / "account.json", account.model_dump())
-        shutil.rmtree(work)
-        partial.rename(folder)
+        with atomic.new_folder(folder) as partial:
+            source = partial / "work" / f"{part}.csv"
+            source.parent.mkdir()
+            archive = home / "raw" / recipe.name / f"{part}.7z"
+            extract_csv(archive, source, int(recipe.corpus.archive.max_part_gib * GIB))
+            account = _write_posts(part, source, partial, Style(recipe.corpus.emphasis, recipe.corpus.emoji))
+            atomic.write_json(partial / "account.json", account.model_dump())
+            shutil.rmtree(source.parent)
         return folder, True
 
 

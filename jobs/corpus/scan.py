@@ -87,7 +87,7 @@ def _header(path: pathlib.Path, data: mmap.mmap, start: int) -> tuple[tuple[str,
     return columns, match.end()
 
 
-def _records(data: mmap.mmap, position: int, width: int, output: BinaryIO):
+def _records(data: mmap.mmap, position: int, width: int, output: BinaryIO) -> tuple[int, int, list[tuple[Place, str]]]:
     """Walk over all records. Returns their number, the longest sound one and the unsound ones."""
     whole = re.compile(rb",".join([_FIELD] * width) + _END)
     fields = re.compile(rb",".join([rb"(" + _FIELD + rb")"] * width) + _END)

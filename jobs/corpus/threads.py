@@ -8,6 +8,7 @@ pass by one at a time.
 import contextlib
 import itertools
 import pathlib
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -66,6 +67,7 @@ def build_threads(staged: Mapping[str, pathlib.Path], folder: pathlib.Path, corp
                 built.threads[split] += 1
                 built.messages[split] += len(posts)
                 built.kept.update(post["part"] for post in posts)
+    shutil.rmtree(work)
     return built
 
 

@@ -18,6 +18,7 @@ from contracts.recipe import Recipe
 from jobs.errors import JobError
 from jobs.evaluation.publish import WEIGHTS, adapter_shape, publish
 from jobs.training.base_model import read_base
+from jobs.training.cpu import yield_waiting_cores
 from jobs.training.files import sha12, write_json
 from jobs.training.run_folder import Inputs, RunFolder
 from jobs.training.threads import read_threads
@@ -31,6 +32,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     Raises:
         JobError: the run is not finished, was trained on another base, or the held-out split holds no sample.
     """
+    yield_waiting_cores()
     folder = RunFolder(home, recipe, arguments.run_id)
     inputs = folder.read_inputs()
     if folder.read_summary() is None:

@@ -23,7 +23,9 @@ WEIGHTS, CONFIG, MANIFEST = "adapter_model.safetensors", "adapter_config.json", 
 def adapter_shape(adapter: pathlib.Path) -> dict:
     """rank, alpha and target_modules out of PEFT's adapter_config.json, under the manifest's names."""
     config = json.loads((adapter / CONFIG).read_text())
-    modules = tuple(sorted(config["target_modules"]))
+    modules = tuple(
+        sorted({name.rpartition(".")[2] for name in config["target_modules"]})
+    )  # PEFT may list each layer's
     return {"rank": config["r"], "alpha": config["lora_alpha"], "target_modules": modules}
 
 

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from contracts.recipe import Recipe
 from jobs.errors import JobError
 from jobs.training.base_model import read_base
+from jobs.training.cpu import yield_waiting_cores
 from jobs.training.files import write_json
 from jobs.training.launch import check_launch, read_accelerate_config
 from jobs.training.run_folder import Inputs, RunFolder
@@ -31,6 +32,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
         JobError: an input is missing, the run id belongs to another training, the processes that run are not those
             of the Accelerate config, or the loss is no number.
     """
+    yield_waiting_cores()
     folder = RunFolder(home, recipe, arguments.run_id)
     inputs = _inputs(recipe, home, folder)
     if summary := folder.read_summary():

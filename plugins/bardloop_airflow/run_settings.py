@@ -62,9 +62,10 @@ def current_settings(asset: Asset | None = None, *facts: str) -> dict[str, Any]:
 
 def triggering_extra(events: Mapping[Asset, Sequence], asset: Asset) -> dict[str, Any] | None:
     """`extra` of the event of `asset` that triggered the run; None when a person did."""
-    if asset not in events:
+    found = events[asset] if asset in events else []  # noqa: SIM401 (Airflow's mapping has no get, and may hold [])
+    if not found:
         return None
-    *older, newest = sorted(events[asset], key=lambda event: event.timestamp)
+    *older, newest = sorted(found, key=lambda event: event.timestamp)
     for event in older:  # events that came within one turn of the scheduler share a run
         log.warning("This run takes the newest event of asset %s and leaves out %s", asset.name, event.extra)
     return dict(newest.extra)

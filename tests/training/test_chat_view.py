@@ -125,7 +125,7 @@ def test_a_model_without_markers_and_without_chatml_is_refused(tmp_path):
         training_template(tokenizer)
     for file in (tmp_path / "tokenizer.json", tmp_path / "tokenizer_config.json"):
         file.write_text(file.read_text().replace("<|im_", "<|x_"))
-    with pytest.raises(JobError, match="no {% generation %} markers and its vocabulary no ChatML tokens"):
+    with pytest.raises(JobError, match=r"no {% generation %} markers and its vocabulary no ChatML tokens"):
         training_template(AutoTokenizer.from_pretrained(tmp_path))
 
 

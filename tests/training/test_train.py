@@ -150,12 +150,12 @@ def test_wandb_online_needs_a_key(home, monkeypatch):
 
 def test_eight_processes_are_not_one(home):
     more = ["train.accelerate=fsdp2_8gpu.yaml", "batch.processes=8"]
-    with pytest.raises(JobError, match="1 training processes run, fsdp2_8gpu.yaml asks for 8: start with `accelerate"):
+    with pytest.raises(JobError, match=r"1 training processes run, fsdp2_8gpu.yaml asks for 8: start with `accelerate"):
         tiny.trained(home, "sharded", *more)
 
 
 def test_recipe_and_accelerate_config_must_agree(home):
-    with pytest.raises(JobError, match="cpu.yaml says 1 processes, batch.processes of the recipe 4"):
+    with pytest.raises(JobError, match=r"cpu.yaml says 1 processes, batch.processes of the recipe 4"):
         tiny.trained(home, "disagree", "batch.processes=4")
 
 
@@ -174,7 +174,7 @@ def test_another_strategy_than_asked_for_is_an_error(home):
     config = read_accelerate_config(recipe)
     check_launch(recipe, config, Accelerator(cpu=True))
     config.distributed_type = DistributedType.FSDP
-    with pytest.raises(JobError, match="cpu.yaml asks for FSDP, Accelerate runs NO"):
+    with pytest.raises(JobError, match=r"cpu.yaml asks for FSDP, Accelerate runs NO"):
         check_launch(recipe, config, Accelerator(cpu=True))
 
 

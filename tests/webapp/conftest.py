@@ -77,8 +77,7 @@ def running_site(site_environment):
 @pytest.fixture
 def site(running_site) -> Site:
     """The site without comparisons and votes."""
-    running_site.rows("DELETE FROM arena_vote")
-    running_site.rows("DELETE FROM arena_comparison")
+    running_site.rows("DELETE FROM arena_vote; DELETE FROM arena_comparison")
     return running_site
 
 

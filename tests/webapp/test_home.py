@@ -29,7 +29,7 @@ def test_unknown_tag_is_a_clear_404(visitor):
 def test_unknown_page_is_a_clear_404(visitor):
     page = visitor.get("/nowhere/")
     assert page.status_code == 404
-    assert "There is no page at this address" in page.text
+    assert "There is nothing at this address" in page.text
 
 
 def test_strict_content_security_policy(visitor):

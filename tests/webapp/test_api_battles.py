@@ -1,0 +1,33 @@
+"""GET /api/battles: every vote as a battle record, for staff."""
+
+import json
+
+from contracts.battle import Battle
+from tests.webapp.scripted_engine import BASE, VERSION
+
+
+def test_it_works(visitor, site):
+    compared = visitor.post("/api/compare", json={"scene": "water-rights"}).json()
+    visitor.post(f"/api/vote/{compared['id']}/left")
+    visitor.log_in("admin", site.password)
+    answer = visitor.get("/api/battles")
+    assert answer.headers["Content-Type"] == "application/jsonl"
+    (line,) = answer.text.splitlines()
+    battle = Battle.model_validate(json.loads(line))
+    assert {battle.model_a, battle.model_b} == {BASE, VERSION}
+    assert (battle.winner, battle.question_id, battle.tags) == ("model_a", compared["id"], ["Western", "Drama"])
+    assert battle.conversation_a[-1] == {"role": "assistant", "content": compared["left"]}
+    assert battle.conversation_b[-1] == {"role": "assistant", "content": compared["right"]}
+
+
+def test_not_for_everybody(visitor):
+    assert visitor.get("/api/battles").status_code == 401
+
+
+def test_every_choice_has_fastchats_word(visitor, site):
+    for choice in ("left", "right", "tie", "bothbad"):
+        compared = visitor.post("/api/compare", json={}).json()
+        visitor.post(f"/api/vote/{compared['id']}/{choice}")
+    visitor.log_in("admin", site.password)
+    winners = [json.loads(line)["winner"] for line in visitor.get("/api/battles").text.splitlines()]
+    assert winners == ["model_a", "model_b", "tie", "tie (bothbad)"]
