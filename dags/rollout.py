@@ -29,8 +29,7 @@ from bardloop_airflow.run_settings import checked_recipe, current_settings, reci
     doc_md=__doc__,
     tags=["bardloop", "serving"],
     schedule=ADAPTER,
-    params=recipe_params() | adapter_param(),
-    max_active_runs=1,
+    params=recipe_params() | adapter_param(),  # several runs at once: one may wait for a person for days
     default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
 )
 def rollout():

@@ -97,6 +97,6 @@ class Display:
         for row in rows:
             table.add_row(*(Text(cell, no_wrap=True) for cell in row))
         # Keys and addresses are for copying, so a narrow terminal must not cut them.
-        Console(width=max(self._console.width, 110), file=self._console.file, highlight=False).print(
+        Console(width=max(self._console.width, 130), file=self._console.file, highlight=False).print(
             Panel(table, title=f"{adapter} is live", subtitle="make down stops everything", expand=False)
         )

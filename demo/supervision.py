@@ -68,6 +68,15 @@ class Supervision:
         """Stop all services and the daemon, then whatever a service that was killed left behind."""
         if self.is_running():
             pid = self._proxy().getPID()
+            # supervisord's own shutdown stops one service after the other; the database is to go last.
+            running = [name for name, (state, _) in self.states().items() if state in ("STARTING", "RUNNING")]
+            clients = [name for name in running if name != "postgres"]
+            for name in clients:
+                with contextlib.suppress(xmlrpc.client.Fault):  # it ended by itself meanwhile
+                    self._proxy().stopProcess(name, False)
+            deadline = time.monotonic() + patience_s
+            while time.monotonic() < deadline and any(self.states()[name][0] == "STOPPING" for name in clients):
+                time.sleep(0.2)
             self._proxy().shutdown()
             with contextlib.suppress(psutil.NoSuchProcess):  # it was quicker than we
                 psutil.Process(pid).wait(patience_s)

@@ -17,7 +17,7 @@ from filelock import FileLock
 from contracts.recipe import Gguf, Model, Recipe
 from jobs.errors import JobError
 from jobs.training.files import sha12, write_json
-from jobs.training.gguf_llama import read_gguf_llama
+from jobs.training.gguf_model import read_gguf
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def _from_gguf(stage: pathlib.Path, gguf: Gguf) -> None:
     if not path.is_file():
         there = ", ".join(sorted(p.name for p in path.parent.glob("*.gguf"))) or "none"
         raise JobError(f"model.gguf.file: no {gguf.file!r} in package {gguf.package}; GGUF files there: {there}")
-    model, tokenizer = read_gguf_llama(path)
+    model, tokenizer = read_gguf(path)
     model.save_pretrained(stage)
     tokenizer.save_pretrained(stage)
 

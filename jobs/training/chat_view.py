@@ -82,6 +82,7 @@ class _View:
 
     def __init__(self, tokenizer, template: str, max_length: int):
         self.tokenizer, self.template, self.max_length = tokenizer, template, max_length
+        self.special = tokenizer.all_special_tokens
         self.report = ViewReport()
 
     def samples(self, thread: dict) -> Iterable[Sample]:
@@ -108,7 +109,7 @@ class _View:
         for context, reply in _exchanges(posts, character):
             (context_size, _), (reply_size, trained) = size(context), size(reply)
             self.report.reply_tokens += trained
-            if any(token in post["text"] for post in context + reply for token in self.tokenizer.all_special_tokens):
+            if any(token in post["text"] for post in context + reply for token in self.special):
                 # As text it would be read as the border of a turn, here and in the inference engine.
                 self.report.count_cut("special_token", trained)
                 continue
@@ -131,20 +132,14 @@ class _View:
     @staticmethod
     def _nearest(context: list[Post], room: int, size) -> tuple[list[Post], int]:
         """The longest end of `context` that fits into `room` tokens, cut between posts or, in the last post,
-        between paragraphs; with its size in tokens."""
-        ends = [context[start:] for start in range(len(context))]
-        if context:
-            last = context[-1]
-            paragraphs = last["text"].split("\n\n")
-            ends += [
-                [Post(author=last["author"], text="\n\n".join(paragraphs[start:]))]
-                for start in range(1, len(paragraphs))
-            ]
-        for end in ends:
+        between paragraphs; with its size in tokens. Grows from the end, so that a giant post costs no more."""
+        fitting: tuple[list[Post], int] = ([], 0)
+        for end in _ends(context):
             tokens, _ = size(end)
-            if tokens <= room:
-                return end, tokens
-        return [], 0
+            if tokens > room:
+                break
+            fitting = end, tokens
+        return fitting
 
     def _sample(self, thread_id: str, messages: list[ChatMessage]) -> Sample:
         ids, mask = encode(self.tokenizer, self.template, messages)
@@ -167,3 +162,14 @@ def _exchanges(posts: list[Post], character: str) -> Iterable[tuple[list[Post], 
             context = []
         else:
             context = list(turn)
+
+
+def _ends(context: list[Post]) -> Iterable[list[Post]]:
+    """The ends of `context`, the shortest first: 1, 2, ... paragraphs of the last post, then 2, 3, ... posts."""
+    if context:
+        last = context[-1]
+        paragraphs = last["text"].split("\n\n")
+        for start in range(len(paragraphs) - 1, -1, -1):
+            yield [Post(author=last["author"], text="\n\n".join(paragraphs[start:]))]
+        for start in range(len(context) - 2, -1, -1):
+            yield context[start:]

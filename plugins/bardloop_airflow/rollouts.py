@@ -58,7 +58,7 @@ def promote(adapter: str) -> dict[str, Any]:
     try:
         answer = service.roll_out(adapter)
     except RolloutRefused as refusal:
-        raise AirflowFailException(str(refusal)) from refusal
+        raise AirflowFailException(str(refusal)) from None
     log.info("%s is live; before: %s; smoke test: %s", adapter, answer.get("previous"), answer.get("smoke"))
     return answer
 

@@ -82,4 +82,4 @@ def checked_recipe(settings: Mapping[str, Any]):
     try:
         return load_recipe(RECIPES / f"{settings['recipe']}.yaml", settings["overrides"])
     except RecipeError as error:
-        raise AirflowFailException(str(error)) from error
+        raise AirflowFailException(str(error)) from None

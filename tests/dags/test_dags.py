@@ -64,7 +64,7 @@ def test_every_dag_explains_itself_and_asks_for_a_recipe(bag, name):
     dag = bag["dags"][name]
     assert dag["doc"].strip().startswith(f"### {name}: ")
     assert "bardloop" in dag["tags"]
-    assert dag["max_active_runs"] == 1
+    assert (dag["max_active_runs"] == 1) == (name != "rollout")  # a rollout that waits for a person holds up no other
     assert dag["params"]["recipe"]["value"] == "demo"
     assert {"demo", "roleplay_guild"} <= set(dag["params"]["recipe"]["enum"])
     assert dag["params"]["overrides"]["type"] == "array"

@@ -10,9 +10,9 @@ import pytest
 AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="bardloop-airflow-")
 os.environ.setdefault("AIRFLOW_HOME", AIRFLOW_HOME.name)
 
-from bardloop_airflow.batch.local import LocalBackend
-from contracts.job_spec import JobSpec
-from tests.plugins.waiting import wait_until
+from bardloop_airflow.batch.local import LocalBackend  # noqa: E402
+from contracts.job_spec import JobSpec  # noqa: E402
+from tests.plugins.waiting import wait_until  # noqa: E402
 
 
 @pytest.fixture

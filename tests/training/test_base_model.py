@@ -101,7 +101,7 @@ def test_a_file_that_is_no_gguf(tmp_path, monkeypatch, content):
     (tmp_path / "llm_broken" / "__init__.py").touch()
     (tmp_path / "llm_broken" / "broken.gguf").write_bytes(content)
     monkeypatch.syspath_prepend(tmp_path)
-    with pytest.raises(JobError, match=r"broken.gguf: not a complete GGUF file of a Llama model"):
+    with pytest.raises(JobError, match=r"broken.gguf: not a complete GGUF file"):
         run(tmp_path, "model.gguf.package=llm_broken", "model.gguf.file=broken.gguf")
     assert not (tmp_path / "models" / NAME).exists()
 

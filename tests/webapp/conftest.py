@@ -51,7 +51,7 @@ def site_environment(postgres, scripted_engine) -> dict[str, str]:
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         "BARDLOOP_INFERENCE_URL": scripted_engine.url,
         "BARDLOOP_API_KEY": KEY,
-        "BARDLOOP_REPLY_TIMEOUT_S": "3",
+        "BARDLOOP_REPLY_TIMEOUT_S": "5",
     }
 
 

@@ -15,8 +15,8 @@ ALIAS = "demo"
 VERSION = "demo@0123456789ab"
 KEY = "scripted-key"
 
-BASE_REPLY = "Base speaking, plainly and at some length. It goes on for one more sentence, and then it ends."
-ADAPTER_REPLY = '*She looks up.* "You came," says the adapter.\n\nRain on the window. It goes on for a while, and ends.'
+BASE_REPLY = "Base speaking, plainly and for long."
+ADAPTER_REPLY = '*She looks up.* "You came," it says.\n\nRain.'
 
 
 @dataclass

@@ -75,15 +75,16 @@ def _steady(headers: httpx.Headers) -> list[tuple[str, str]]:
 def test_rhythm_is_the_same_whoever_is_slow(site, engine, longer):
     engine.scripts = {BASE: Script("word " * 18, FAST), ALIAS: Script("word " * 18, SLOW)}
     engine.scripts[longer].reply = "word " * 36
+    ratios = []
     for seen in play_many(site, 8):
         words = [step for step in seen.steps if step.name == "words"]
         assert len(words) == 37  # the white space after the last word is a step of its own
         assert all(step.data["left"] and step.data["right"] for step in words[:18])
         gaps = [after.at - before.at for before, after in itertools.pairwise(words)]
-        together, alone = statistics.median(gaps[:17]), statistics.median(gaps[19:])
-        assert alone == pytest.approx(together, rel=0.35)
-        assert max(gaps[19:35]) < 5 * together  # no waiting, and …
-        assert statistics.quantiles(gaps[19:35], n=10)[0] > together / 3  # … no burst, where one is alone
+        ratios.append(statistics.median(gaps[19:35]) / statistics.median(gaps[:17]))
+    # Once one reply has ended, the other keeps the pace. As it comes from the engine, the base's rest would come
+    # in a burst (0), or at a third of the gap (0.33).
+    assert 0.7 < statistics.median(ratios) < 1.4
 
 
 def test_cookies_hold_nothing_but_random_numbers(visitor, site):

@@ -66,7 +66,7 @@ def test_the_rest_of_the_longer_reply_keeps_the_pace(slow_words, fast_words):
     steps = play(stream(words(slow_words), SLOW), stream(words(fast_words), FAST))
     gaps = [after[0] - before[0] for before, after in itertools.pairwise(steps)]
     together, alone = statistics.median(gaps[4:23]), statistics.median(gaps[24:])
-    assert alone == pytest.approx(together, rel=0.35)
+    assert 0.7 < alone / together < 1.4  # unpaced: 0 or 0.33 for the fast one
 
 
 def test_nothing_is_shown_before_both_have_their_lead():

@@ -74,7 +74,7 @@ class BatchJobOperator(BaseOperator):
         try:
             self._backend = backend(recipe.batch.backend, home())
         except BatchError as error:
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(str(error)) from None
         command, resources = self._command_and_resources(recipe)
         ti = context["ti"]
         work = work_id(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, command)
