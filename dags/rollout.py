@@ -34,8 +34,8 @@ from bardloop_airflow.run_settings import checked_recipe, current_settings, reci
 )
 def rollout():
     @task
-    def settings():
-        return with_adapter(current_settings(ADAPTER, "adapter"))
+    def settings(params=None):
+        return with_adapter(current_settings(ADAPTER, "adapter"), params["adapter"])
 
     @task.branch
     def who_approves(settings):

@@ -48,9 +48,10 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, on_signal)
     instance = JoinedRay(joins) if joins else OwnRay(LOCAL, dashboard_port)
-    for number in (signal.SIGTERM, signal.SIGINT):  # Ray has put its own in their place
-        signal.signal(number, on_signal)
     try:
+        instance.start()
+        for number in (signal.SIGTERM, signal.SIGINT):  # Ray has put its own in their place
+            signal.signal(number, on_signal)
         serve.start(proxy_location="HeadOnly", http_options={"host": host, "port": port})
         serve.run(deploy(settings), name=APPLICATION, route_prefix="/")
         starting = False
@@ -60,6 +61,8 @@ def main(arguments: list[str]) -> int:
             if instance.has_died():
                 print("serving: Ray has died, see its messages above", file=sys.stderr)
                 return 1
+    except SystemExit:  # a signal while it started; ours, or Ray's way of saying so
+        print("serving: stopped before it was ready", file=sys.stderr)
     except RuntimeError as error:
         print(f"serving: the engine did not start: {error}", file=sys.stderr)
         return 1

@@ -7,12 +7,16 @@
 the project's port, and a config file for `serve deploy` names its own (serving/config.yaml).
 """
 
+import os
+import pathlib
+
 from ray import serve
 
 from serving.server import InferenceServer
 from serving.settings import Settings, read_settings
 
 APPLICATION = "bardloop"
+ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 def build_app(arguments: dict) -> serve.Application:
@@ -27,14 +31,20 @@ def build_app(arguments: dict) -> serve.Application:
 def deploy(settings: Settings) -> serve.Application:
     """The application for these settings."""
     on_gpu = settings.engine.accelerator == "GPU"
+    # On a cluster that runs already, the workers know nothing of the folder that the driver was started in.
+    path = os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))
     deployment = serve.deployment(
         serve.ingress()(InferenceServer),
         name="engine",
         num_replicas=1,
-        ray_actor_options={"num_gpus": settings.engine.tensor_parallel_size} if on_gpu else {"num_cpus": 1},
+        ray_actor_options={
+            "num_gpus": settings.engine.tensor_parallel_size if on_gpu else 0,
+            "num_cpus": 1,
+            "runtime_env": {"env_vars": {"PYTHONPATH": path}},
+        },
         # vLLM queues by itself and keeps its batches full that way; Serve's default of 5 would starve it.
         max_ongoing_requests=1000,
-        health_check_period_s=10,
+        health_check_period_s=3,
         graceful_shutdown_timeout_s=10,
         max_constructor_retry_count=2,
     )

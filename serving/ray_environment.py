@@ -1,4 +1,4 @@
-"""What Ray reads from the environment while it is imported, above all the token that guards its dashboard.
+"""What Ray reads from the environment while it is imported: priorities, and the token that guards its dashboard.
 
 Ray asks for a token (dashboard, job submission, joining the cluster) unless RAY_AUTH_MODE=disabled. It is
 RAY_AUTH_TOKEN, or stands in the file RAY_AUTH_TOKEN_PATH; without either in <home>/serving/ray_token, made at the
@@ -13,6 +13,8 @@ import secrets
 def prepare(home: pathlib.Path) -> None:
     """Complete the environment. Call it before ray is imported; what the operator has set stays as it is."""
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let any training job starve the replies
+    os.environ.setdefault("RAY_COLOR_PREFIX", "0")  # the output is a log file
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     if os.environ["RAY_AUTH_MODE"] != "token" or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
         return

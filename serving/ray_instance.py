@@ -20,7 +20,11 @@ class JoinedRay:
     """A Ray cluster that somebody else runs. `stop` takes away what we put there and leaves the rest alone."""
 
     def __init__(self, address: str):
-        ray.init(address=address, namespace="serve", logging_level="warning")
+        self._address = address
+
+    def start(self) -> None:
+        """Connect."""
+        ray.init(address=self._address, namespace="serve", logging_level="warning")
 
     def has_died(self) -> bool:
         """Whether Ray is gone; the driver notices by itself here."""
@@ -28,25 +32,30 @@ class JoinedRay:
 
     def stop(self, application: str) -> None:
         """Delete our application."""
-        serve.delete(application)
-        ray.shutdown()
+        if ray.is_initialized():
+            serve.delete(application)
+            ray.shutdown()
 
 
 class OwnRay:
     """A Ray of our own on this machine. When this process is killed, the kernel ends Ray's processes with it."""
 
     def __init__(self, dashboard_host: str, dashboard_port: int):
+        self._dashboard = {"dashboard_host": dashboard_host, "dashboard_port": dashboard_port}
         # Not under home: Ray's Unix sockets need a short path.
         self._folder = tempfile.mkdtemp(prefix="bardloop-ray-")
+        self._daemons: list[psutil.Process] = []
+
+    def start(self) -> None:
+        """Start Ray's daemons and connect. When this is interrupted, `stop` ends what has been started."""
         ray.init(
             address="local",
             namespace="serve",
             include_dashboard=True,
-            dashboard_host=dashboard_host,
-            dashboard_port=dashboard_port,
             object_store_memory=OBJECT_STORE_BYTES,
             logging_level="warning",
             _temp_dir=self._folder,
+            **self._dashboard,
         )
         self._daemons = psutil.Process().children()
 

@@ -19,7 +19,7 @@ from jobs.errors import JobError
 from jobs.evaluation.publish import WEIGHTS, adapter_shape, publish
 from jobs.training.base_model import read_base
 from jobs.training.cpu import yield_waiting_cores
-from jobs.training.files import sha12, write_json
+from jobs.training.files import full_disk_explained, sha12, write_json
 from jobs.training.run_folder import Inputs, RunFolder
 from jobs.training.threads import read_threads
 
@@ -57,7 +57,8 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
         metrics=evaluation["metrics"],
         created_at=datetime.datetime.now(datetime.UTC),
     )
-    path, published_before = publish(folder.adapter, manifest, home / "adapters")
+    with full_disk_explained(home):
+        path, published_before = publish(folder.adapter, manifest, home / "adapters")
     return {
         "adapter": manifest.reference,
         "path": str(path),

@@ -16,7 +16,7 @@ from filelock import FileLock
 
 from contracts.recipe import Gguf, Model, Recipe
 from jobs.errors import JobError
-from jobs.training.files import sha12, write_json
+from jobs.training.files import full_disk_explained, sha12, write_json
 from jobs.training.gguf_model import read_gguf
 
 log = logging.getLogger(__name__)
@@ -35,7 +35,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     """
     model, folder = recipe.model, home / "models" / recipe.model.name
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.parent / f".{model.name}.lock"):
+    with FileLock(folder.parent / f".{model.name}.lock"), full_disk_explained(folder.parent):
         unchanged = (folder / BASE_FILE).is_file()
         if not unchanged:
             stage = folder.parent / f".{model.name}.part"

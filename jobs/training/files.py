@@ -1,10 +1,17 @@
 """Files that appear whole or not at all, and the digests that name them."""
 
+import contextlib
 import hashlib
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
+
+from jobs.errors import JobError
+
+FULL = 16 << 20
+"""A disk with fewer free bytes than this counts as full: no checkpoint or model fits."""
 
 
 def write_json(path: pathlib.Path, value: object) -> None:
@@ -27,3 +34,22 @@ def sha12(paths: Iterable[pathlib.Path]) -> str:
             while block := file.read(1 << 20):
                 digest.update(block)
     return digest.hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def full_disk_explained(folder: pathlib.Path) -> Iterator[None]:
+    """Name a full disk under `folder` as the cause of what failed. Each library says it in its own exception, some
+    without a reason, so the disk itself is asked.
+
+    Raises:
+        JobError: something failed, and the disk is full. What fails for another reason passes unchanged.
+    """
+    try:
+        yield
+    except JobError:
+        raise
+    except Exception as error:
+        free = shutil.disk_usage(folder).free
+        if free >= FULL:
+            raise
+        raise JobError(f"{folder}: the disk is full ({free:,} bytes free); make room and run again") from error

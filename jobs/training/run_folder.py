@@ -4,14 +4,17 @@ config.yaml is the resolved recipe; run.json the digests of the inputs; train.js
 a run that has it is finished, a run without it goes on from its last whole checkpoint.
 """
 
+import contextlib
 import json
 import logging
 import pathlib
 import re
 import shutil
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 import yaml
+from filelock import FileLock, Timeout
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
@@ -52,6 +55,20 @@ class RunFolder:
         path = self.path / "train.json"
         return json.loads(path.read_text()) if path.is_file() else None
 
+    @contextlib.contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep every other process from training this run; the system lets go when this process dies.
+
+        Raises:
+            JobError: another process is at it.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path / ".lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise JobError(f"{self.path}: another process is training this run; wait for it or end it") from error
+
     def start(self, recipe: Recipe, inputs: Inputs) -> None:
         """Write down what goes in, before anything else is done."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
@@ -68,17 +85,18 @@ class RunFolder:
         (part / "adapter_model.safetensors").chmod(0o644)
         part.rename(self.adapter)
 
-    def last_checkpoint(self) -> pathlib.Path | None:
-        """The newest checkpoint that was written to its end."""
-        whole = [path for path in self.checkpoints.glob("checkpoint-*") if _is_whole(path)]
-        return max(whole, key=_step, default=None)
+    def last_checkpoint(self, max_steps: int) -> pathlib.Path | None:
+        """The newest checkpoint to go on from: written to its end, and not that of the last step (going on from
+        there, the trainer would make one step too many)."""
+        usable = [path for path in self.checkpoints.glob("checkpoint-*") if _is_usable(path, max_steps)]
+        return max(usable, key=_step, default=None)
 
-    def rewind(self) -> None:
-        """Forget what lies after the last whole checkpoint: half a checkpoint, lines of metrics to be made again."""
-        last = self.last_checkpoint()
+    def rewind(self, max_steps: int) -> None:
+        """Forget what lies after the last usable checkpoint: others, and lines of metrics that will come again."""
+        last = self.last_checkpoint(max_steps)
         for path in self.checkpoints.glob("checkpoint-*"):
-            if not _is_whole(path):
-                log.info("removing %s: the run was killed while writing it", path.name)
+            if not _is_usable(path, max_steps):
+                log.info("removing %s: the run was killed while writing it or just before its end", path.name)
                 shutil.rmtree(path)
         if self.metrics.is_file():
             reached = _step(last) if last else 0
@@ -91,10 +109,10 @@ def _step(checkpoint: pathlib.Path) -> int:
     return int(checkpoint.name.rpartition("-")[2])
 
 
-def _is_whole(checkpoint: pathlib.Path) -> bool:
+def _is_usable(checkpoint: pathlib.Path, max_steps: int) -> bool:
     """The trainer writes trainer_state.json last."""
     try:
         json.loads((checkpoint / "trainer_state.json").read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return False
-    return True
+    return _step(checkpoint) < max_steps

@@ -7,6 +7,7 @@ Killed at any moment and started again, it goes on from its last checkpoint; fin
 """
 
 import argparse
+import contextlib
 import logging
 import os
 import pathlib
@@ -16,7 +17,7 @@ from contracts.recipe import Recipe
 from jobs.errors import JobError
 from jobs.training.base_model import read_base
 from jobs.training.cpu import yield_waiting_cores
-from jobs.training.files import write_json
+from jobs.training.files import full_disk_explained, write_json
 from jobs.training.launch import check_launch, read_accelerate_config
 from jobs.training.run_folder import Inputs, RunFolder
 from jobs.training.threads import latest_corpus, read_threads
@@ -40,10 +41,15 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     mode = wandb_mode(recipe)
     config = read_accelerate_config(recipe)
     check_launch(recipe, config)
-    if _is_main():
-        folder.start(recipe, inputs)
-        folder.rewind()
-    return _train(recipe, home, folder, inputs, config, mode)
+    with contextlib.ExitStack() as stack:
+        if _is_main():
+            stack.enter_context(folder.hold())
+        folder.path.mkdir(parents=True, exist_ok=True)
+        stack.enter_context(full_disk_explained(folder.path))
+        if _is_main():
+            folder.start(recipe, inputs)
+            folder.rewind(recipe.train.max_steps)
+        return _train(recipe, home, folder, inputs, config, mode)
 
 
 def _is_main() -> bool:
@@ -99,7 +105,7 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
         wandb_run = start_wandb(recipe, folder.run_id, folder.path, mode)
         trainer.add_callback(TrainingLog(folder.metrics, wandb_run))
     try:
-        last = folder.last_checkpoint()
+        last = folder.last_checkpoint(recipe.train.max_steps)
         if last:
             log.info("going on from %s", last.name)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
@@ -134,7 +140,7 @@ def _settings(recipe: Recipe, folder: RunFolder, config):
         use_cpu=config.use_cpu,
         dataloader_pin_memory=not config.use_cpu,
         seed=train.seed,
-        logging_steps=train.logging_steps,
+        logging_steps=min(train.logging_steps, train.max_steps),  # at least one line, however short the run
         logging_nan_inf_filter=False,  # the default would hide a loss that is no number behind an older one
         save_steps=train.save_steps,
         save_total_limit=2,

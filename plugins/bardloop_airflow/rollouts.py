@@ -7,7 +7,7 @@ import logging
 import pathlib
 from typing import Any
 
-from airflow.sdk import Param, get_current_context
+from airflow.sdk import Param
 from airflow.sdk.exceptions import AirflowFailException
 
 from bardloop_airflow.places import home
@@ -32,16 +32,16 @@ def adapter_param() -> dict[str, Param]:
     }
 
 
-def with_adapter(settings: dict[str, Any]) -> dict[str, Any]:
+def with_adapter(settings: dict[str, Any], named: str = "") -> dict[str, Any]:
     """`settings` with the adapter to promote and its metrics.
 
-    The adapter is the one in `settings` (from the event that triggered the run), else the one that the person named,
-    else the newest of the recipe.
+    The adapter is the one in `settings` (from the event that triggered the run), else `named` (by a person), else
+    the newest of the recipe.
 
     Raises:
         AirflowFailException: there is no such adapter.
     """
-    reference = settings.get("adapter") or get_current_context()["params"]["adapter"]
+    reference = settings.get("adapter") or named
     manifest = _manifest(home() / "adapters", checked_recipe(settings).name, reference)
     return settings | {"adapter": manifest.reference, "metrics": manifest.metrics}
 

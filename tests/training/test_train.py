@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 
 import pytest
 import yaml
+from filelock import FileLock
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
@@ -30,6 +32,10 @@ def run(home):
 
 def metrics(folder: pathlib.Path) -> list[dict]:
     return [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+
+
+def adapter_bytes(folder: pathlib.Path) -> bytes:
+    return (folder / "adapter" / "adapter_model.safetensors").read_bytes()
 
 
 def test_it_learns(run):
@@ -78,10 +84,8 @@ def test_a_finished_run_is_left_alone(run, home):
 
 
 def test_same_seed_same_weights(run, home):
-    again = pathlib.Path(tiny.trained(home, "again")["adapter"])
-    assert (again / "adapter_model.safetensors").read_bytes() == (
-        run[1] / "adapter" / "adapter_model.safetensors"
-    ).read_bytes()
+    tiny.trained(home, "again")
+    assert adapter_bytes(home / "runs" / "demo" / "again") == adapter_bytes(run[1])
 
 
 def test_a_run_id_belongs_to_one_training(run, home):
@@ -136,10 +140,43 @@ def metrics_of_first_steps(folder: pathlib.Path) -> list[dict]:
     return [line for line in lines if "loss" in line and line["step"] <= step]
 
 
+def test_killed_after_the_last_step_it_makes_no_step_too_many(run, home):
+    summary, folder = run
+    again = folder.with_name("late")
+    shutil.copytree(folder, again)
+    (again / "train.json").unlink()
+    late = tiny.trained(home, "late")
+    assert (late["steps"], late["train_loss"]) == (24, summary["train_loss"])
+    assert [line["step"] for line in metrics(again)] == [line["step"] for line in metrics(folder)]
+    assert adapter_bytes(again) == adapter_bytes(folder)
+
+
+def test_an_interrupted_run_keeps_its_corpus(run, home):
+    """A newer corpus does not change what a run that has begun is trained on."""
+    latest = home / "corpus" / "demo" / "latest.json"
+    before = latest.read_text()
+    shutil.copytree(run[1], home / "runs" / "demo" / "begun")
+    (home / "runs" / "demo" / "begun" / "train.json").unlink()
+    latest.write_text('{"digest": "ffffffffffff"}')
+    try:
+        assert tiny.trained(home, "begun")["corpus_digest"] == tiny.CORPUS
+        with pytest.raises(JobError, match=r"run first was trained on something else \(corpus_digest differ\)"):
+            tiny.trained(home, "first")
+    finally:
+        latest.write_text(before)
+
+
 def test_a_loss_that_is_no_number_ends_the_run(home):
     with pytest.raises(JobError, match=r"is (nan|inf) at step \d+: the training has diverged"):
         tiny.trained(home, "diverged", "train.learning_rate=1.0e+30")
     assert not (home / "runs" / "demo" / "diverged" / "train.json").exists()
+
+
+def test_one_process_at_a_time_trains_a_run(home):
+    folder = home / "runs" / "demo" / "held"
+    folder.mkdir()
+    with FileLock(folder / ".lock"), pytest.raises(JobError, match="another process is training this run"):
+        tiny.trained(home, "held")
 
 
 def test_wandb_online_needs_a_key(home, monkeypatch):

@@ -202,8 +202,10 @@ def test_phone(phone, site):
     for choice in ("left", "right", "tie", "bothbad"):
         box = phone.get_by_test_id(f"vote-{choice}").bounding_box()
         assert box["y"] + box["height"] <= 844 and box["height"] >= 44  # in reach at once, and large enough to hit
+    phone.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     phone.get_by_test_id("vote-right").tap()
     phone.get_by_test_id("reveal").wait_for()
+    phone.wait_for_function("document.getElementById('reveal').getBoundingClientRect().top >= 0")  # brought into view
     assert site.rows("SELECT choice FROM arena_vote") == [("right",)]
 
 
@@ -217,6 +219,17 @@ def test_statistics_in_the_admin(page, site):
     page.get_by_test_id("to-statistics").click()
     assert page.get_by_test_id("votes-total").inner_text() == "1"
     assert page.get_by_test_id("win-rate").inner_text() == "50 %"
+
+
+def test_statistics_fit_a_phone(phone, site):
+    begin(phone)
+    vote(phone, "left")
+    phone.goto("/admin/login/?next=/admin/statistics/")
+    phone.fill("#id_username", "admin")
+    phone.fill("#id_password", site.password)
+    phone.click("[type=submit]")
+    phone.get_by_test_id("statistics").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
 
 
 def test_documentation_of_the_api(page):

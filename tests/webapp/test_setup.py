@@ -32,6 +32,12 @@ def test_a_changed_password_is_set_again(setup, site, visitor):
     visitor.log_in("admin", site.password)
 
 
+def test_the_migrations_say_all_that_the_models_say(site, site_environment):
+    command = [sys.executable, "webapp/manage.py", "makemigrations", "--check", "--dry-run"]
+    done = subprocess.run(command, cwd=ROOT, env=site_environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [

@@ -42,6 +42,7 @@ def test_the_version_that_answered_is_kept(visitor, site, engine):
     [
         ({"status": 500}, "engine_error"),
         ({"status": 404}, "model_gone"),
+        ({"status": 400}, "too_long"),
         ({"status": 429}, "busy"),
         ({"break_after": 3}, "cut_off"),
         ({"error_after": 3}, "engine_error"),

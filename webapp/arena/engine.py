@@ -23,6 +23,7 @@ MESSAGES = {
     "key_refused": "The inference engine does not accept this site's key. The operator has to check BARDLOOP_API_KEY.",
     "timeout": "The storytellers took too long to answer. Try again in a minute.",
     "busy": "The storytellers are busy with other scenes. Try again in a minute.",
+    "too_long": "The storytellers cannot take this post; most likely it is too long for them. Write a shorter one.",
     "model_gone": "One of the two storytellers has just left the stage. Try again: you will get two that are there.",
     "cut_off": "The connection to the storytellers broke before both replies were complete. Try again.",
     "empty_reply": "One of the storytellers had nothing to say. Try again.",
@@ -166,7 +167,7 @@ def _client(timeout: httpx.Timeout) -> httpx.AsyncClient:
 def _check_status(status: int, what: str) -> None:
     if status == 200:
         return
-    code = {401: "key_refused", 403: "key_refused", 404: "model_gone", 429: "busy", 503: "busy"}
+    code = {400: "too_long", 401: "key_refused", 403: "key_refused", 404: "model_gone", 429: "busy", 503: "busy"}
     raise EngineFault(code.get(status, "engine_error"), f"{what}: HTTP {status}")
 
 

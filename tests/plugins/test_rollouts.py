@@ -1,0 +1,58 @@
+"""Which adapter a rollout is about: the event's, the one that a person named, or the recipe's newest."""
+
+import datetime
+
+import pytest
+from airflow.sdk.exceptions import AirflowFailException
+
+from bardloop_airflow.rollouts import with_adapter
+from contracts.adapter_manifest import AdapterManifest
+
+SETTINGS = {"recipe": "demo", "overrides": []}
+
+
+@pytest.fixture(autouse=True)
+def adapters(tmp_path, monkeypatch):
+    """Two adapters of the recipe, the second made later though its version sorts first, and one of another recipe."""
+    monkeypatch.setenv("BARDLOOP_HOME", str(tmp_path))
+    for name, version, day in (("demo", "bbbbbbbbbbbb", 1), ("demo", "aaaaaaaaaaaa", 2), ("other", "cccccccccccc", 3)):
+        manifest = AdapterManifest(
+            name=name,
+            version=version,
+            base_model="SmolLM2-135M-Instruct",
+            base_digest="0" * 12,
+            rank=16,
+            alpha=32,
+            target_modules=("q_proj",),
+            recipe=name,
+            run_id="r1",
+            corpus_digest="1" * 12,
+            metrics={"test/loss": float(day)},
+            created_at=datetime.datetime(2026, 11, day, tzinfo=datetime.UTC),
+        )
+        folder = tmp_path / "adapters" / manifest.reference
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text(manifest.model_dump_json())
+
+
+def test_it_works():
+    chosen = with_adapter(SETTINGS)
+    assert chosen == SETTINGS | {"adapter": "demo@aaaaaaaaaaaa", "metrics": {"test/loss": 2.0}}
+
+
+def test_a_named_adapter_wins_over_the_newest():
+    assert with_adapter(SETTINGS, "demo@bbbbbbbbbbbb")["adapter"] == "demo@bbbbbbbbbbbb"
+
+
+def test_the_adapter_of_the_event_wins_over_all():
+    settings = SETTINGS | {"adapter": "demo@bbbbbbbbbbbb"}
+    assert with_adapter(settings, "demo@aaaaaaaaaaaa")["adapter"] == "demo@bbbbbbbbbbbb"
+
+
+@pytest.mark.parametrize(
+    ("recipe", "named", "missing"),
+    [("demo", "demo@ffffffffffff", "demo@ffffffffffff"), ("roleplay_guild", "", "adapter of recipe 'roleplay_guild'")],
+)
+def test_an_adapter_that_is_not_there_is_named(recipe, named, missing):
+    with pytest.raises(AirflowFailException, match=f"adapters: no {missing} there; the DAG 'train' makes adapters"):
+        with_adapter(SETTINGS | {"recipe": recipe}, named)
