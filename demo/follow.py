@@ -152,5 +152,6 @@ def _last_error(log: pathlib.Path) -> str:
             if entry.get("level") not in ("error", "critical"):
                 continue
             detail = entry.get("error_detail") or []
-            reason = detail[-1].get("exc_value") or entry.get("event", "") if detail else entry.get("event", reason)
+            # error_detail[0] is the exception that was raised, those behind it its causes
+            reason = detail[0].get("exc_value") or entry.get("event", "") if detail else entry.get("event", reason)
     return reason or "no error in its log"

@@ -69,6 +69,7 @@ def _airflow(*arguments: str) -> tuple[str, ...]:
     return (PYTHON, "-m", "airflow", *arguments)
 
 
+UVICORN = ("--host", "127.0.0.1", "--timeout-graceful-shutdown", "5")  # else a reader of a stream holds up `make down`
 SERVICES = (
     Service("postgres", (PYTHON, "-m", "demo.postgres"), _postgres_is_up, 60),
     Service(
@@ -111,8 +112,8 @@ SERVICES = (
     ),
     Service(
         "web",
-        (PYTHON, "-m", "uvicorn", "webapp.bardloop_site.asgi:application", "--host", "127.0.0.1"),
-        _answers("BARDLOOP_WEB_PORT", "/"),
+        (PYTHON, "-m", "uvicorn", "webapp.bardloop_site.asgi:application", *UVICORN),
+        _answers("BARDLOOP_WEB_PORT", "/health"),
         60,
         ports=("BARDLOOP_WEB_PORT",),
         after=("web-database",),

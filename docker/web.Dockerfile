@@ -8,4 +8,5 @@ COPY contracts contracts
 COPY webapp webapp
 ENV PYTHONPATH=/bardloop
 USER bardloop
-CMD ["python", "-m", "uvicorn", "webapp.bardloop_site.asgi:application", "--host", "0.0.0.0", "--port", "8000"]
+CMD ["python", "-m", "uvicorn", "webapp.bardloop_site.asgi:application", "--host", "0.0.0.0", \
+    "--port", "8000", "--timeout-graceful-shutdown", "5"]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from jobs.errors import JobError
 
 FULL = 16 << 20
-"""A disk with fewer free bytes than this counts as full: no checkpoint or model fits."""
+"""A disk with fewer free bytes than this counts as full (PyTorch only says that writing failed)."""
 
 
 def write_json(path: pathlib.Path, value: object) -> None:
@@ -38,8 +38,7 @@ def sha12(paths: Iterable[pathlib.Path]) -> str:
 
 @contextlib.contextmanager
 def full_disk_explained(folder: pathlib.Path) -> Iterator[None]:
-    """Name a full disk under `folder` as the cause of what failed. Each library says it in its own exception, some
-    without a reason, so the disk itself is asked.
+    """Name a full disk under `folder` as the cause of what failed: each library says it in an exception of its own.
 
     Raises:
         JobError: something failed, and the disk is full. What fails for another reason passes unchanged.
@@ -50,6 +49,6 @@ def full_disk_explained(folder: pathlib.Path) -> Iterator[None]:
         raise
     except Exception as error:
         free = shutil.disk_usage(folder).free
-        if free >= FULL:
+        if free >= FULL and "No space left on device" not in str(error):
             raise
         raise JobError(f"{folder}: the disk is full ({free:,} bytes free); make room and run again") from error

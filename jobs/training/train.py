@@ -41,11 +41,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     mode = wandb_mode(recipe)
     config = read_accelerate_config(recipe)
     check_launch(recipe, config)
-    with contextlib.ExitStack() as stack:
-        if _is_main():
-            stack.enter_context(folder.hold())
-        folder.path.mkdir(parents=True, exist_ok=True)
-        stack.enter_context(full_disk_explained(folder.path))
+    with folder.hold() if _is_main() else contextlib.nullcontext(), full_disk_explained(home):
         if _is_main():
             folder.start(recipe, inputs)
             folder.rewind(recipe.train.max_steps)

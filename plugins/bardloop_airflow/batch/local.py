@@ -22,8 +22,6 @@ from contracts.job_spec import JobSpec
 
 KEEPER = pathlib.Path(__file__).with_name("keeper.py")
 KEEPER_STARTS_WITHIN_S = 60.0
-DRAFT = ".draft-"
-DRAFT_IS_DEAD_AFTER_S = 3600.0
 LOG_CHUNK_BYTES = 1 << 20
 TAIL_BYTES = 1 << 16
 
@@ -103,7 +101,7 @@ class LocalBackend(BatchBackend):
         if (self.folder / spec.submission_id).is_dir():
             return
         self.folder.mkdir(parents=True, exist_ok=True)
-        draft = pathlib.Path(tempfile.mkdtemp(prefix=DRAFT, dir=self.folder))
+        draft = pathlib.Path(tempfile.mkdtemp(prefix=".draft-", dir=self.folder))
         (draft / "spec.json").write_text(spec.model_dump_json(indent=2))
         try:
             draft.rename(self.folder / spec.submission_id)
@@ -111,9 +109,6 @@ class LocalBackend(BatchBackend):
             if not (self.folder / spec.submission_id).is_dir():
                 raise
             shutil.rmtree(draft)  # another submitter of the same job was faster
-        for leftover in self.folder.glob(f"{DRAFT}*"):
-            if leftover.stat().st_mtime < time.time() - DRAFT_IS_DEAD_AFTER_S:
-                shutil.rmtree(leftover)  # of a submitter that was killed here
 
     def _ensure_kept(self, submission_id: str) -> None:
         """Start a keeper for a job that has none yet, and return when the job was started (or ended at once).
