@@ -12,13 +12,12 @@ from demo.layout import Layout
 
 @dataclasses.dataclass(frozen=True)
 class DagRun:
-    """One run of a DAG. Times are aware datetimes, None while they lie ahead."""
+    """One run of a DAG. `run_after` is when it was asked for, an aware datetime."""
 
     dag_id: str
     run_id: str
     state: str
-    started: datetime.datetime | None
-    ended: datetime.datetime | None
+    run_after: datetime.datetime
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,8 +115,7 @@ def _dag_run(document: dict) -> DagRun:
         dag_id=document["dag_id"],
         run_id=document["dag_run_id"],
         state=document["state"],
-        started=_time(document["start_date"]),
-        ended=_time(document["end_date"]),
+        run_after=_time(document["run_after"]),
     )
 
 

@@ -64,7 +64,7 @@ class FirstLoop:
         airflow.wait_for_dags(STAGES)
         latest = [run for stage in STAGES if (run := airflow.latest_run(stage))]
         if any(run.state in UNDER_WAY for run in latest):
-            self._since = latest[0].started
+            self._since = latest[0].run_after
         else:
             self._since = datetime.datetime.now(datetime.UTC)
             airflow.trigger(STAGES[0], {"recipe": recipe, "overrides": overrides})

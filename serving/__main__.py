@@ -23,10 +23,13 @@ def main(arguments: list[str]) -> int:
     began = time.monotonic()
     try:
         host = os.environ.get("BARDLOOP_INFERENCE_HOST", LOCAL)
-        port = _free_port("BARDLOOP_INFERENCE_PORT", 8001, host)
+        port = _port("BARDLOOP_INFERENCE_PORT", 8001)
+        dashboard_port = _port("BARDLOOP_RAY_DASHBOARD_PORT", 8265)
         settings = read_settings(_pairs(arguments))
         joins = os.environ.get("RAY_ADDRESS")
-        dashboard_port = None if joins else _free_port("BARDLOOP_RAY_DASHBOARD_PORT", 8265, LOCAL)
+        if not joins:  # a Ray that runs already may hold both
+            _check_free(host, port, "BARDLOOP_INFERENCE_PORT")
+            _check_free(LOCAL, dashboard_port, "BARDLOOP_RAY_DASHBOARD_PORT")
     except SettingsError as error:
         print(f"serving: {error}", file=sys.stderr)
         return 2
@@ -80,18 +83,22 @@ def _pairs(arguments: list[str]) -> dict[str, str]:
     return pairs
 
 
-def _free_port(variable: str, default: int, host: str) -> int:
-    """The port that `variable` names, if nobody listens there."""
+def _port(variable: str, default: int) -> int:
+    """The port that the environment names."""
     text = os.environ.get(variable, str(default))
     if not text.isdigit() or not 0 < int(text) < 65536:
         raise SettingsError(f"{variable}={text!r}: expected a port number between 1 and 65535")
+    return int(text)
+
+
+def _check_free(host: str, port: int, variable: str) -> None:
+    """Refuse to start where somebody listens already; Ray would say so much later and in many more lines."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, int(text)))
+            probe.bind((host, port))
         except OSError as error:
-            raise SettingsError(f"{host}:{text}: {error.strerror}; set {variable} to another port") from error
-    return int(text)
+            raise SettingsError(f"{host}:{port}: {error.strerror}; set {variable} to another port") from error
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class TrainingLog(TrainerCallback):
         self.since, self.tokens = time.monotonic(), 0
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        if not state.is_world_process_zero or not {"loss", "eval_loss"} & logs.keys():
+        if not {"loss", "eval_loss"} & logs.keys():
             return
         line = {"step": state.global_step, **{key: logs[key] for key in MEASURED if key in logs}}
         if "loss" in logs:
@@ -58,24 +58,22 @@ class StopOnNan(TrainerCallback):
 
 
 class ProgressBar(TrainerCallback):
-    """Steps done and the last loss. (The trainer's own bar writes its logs to stdout, where the summary belongs.)"""
+    """Steps done and the last loss; on the first process only. (The trainer's own bar writes its logs to stdout, where the summary belongs.)"""
 
     bar: tqdm | None = None
 
     def on_train_begin(self, args, state, control, **kwargs):
-        if state.is_world_process_zero:
-            self.bar = tqdm(
-                total=state.max_steps, initial=state.global_step, desc="train", unit="step", file=sys.stderr
-            )
+        start, end = state.global_step, state.max_steps
+        self.bar = tqdm(initial=start, total=end, desc="train", unit="step", file=sys.stderr)
 
     def on_step_end(self, args, state, control, **kwargs):
-        if self.bar is not None:
-            self.bar.update(state.global_step - self.bar.n)
+        self.bar.update(state.global_step - self.bar.n)
 
     def on_log(self, args, state, control, logs=None, **kwargs):
-        if self.bar is not None and "loss" in logs:
+        if "loss" in logs:
             self.bar.set_postfix(loss=f"{logs['loss']:.3f}", refresh=False)
 
-    def on_train_end(self, args, state, control, **kwargs):
+    def close(self) -> None:
+        """End the bar, so that what is said next stands on a line of its own."""
         if self.bar is not None:
             self.bar.close()

@@ -3,8 +3,10 @@
 The files stay under the run's folder (wandb/); `wandb sync` uploads an offline run later.
 """
 
+import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
@@ -24,11 +26,12 @@ def wandb_mode(recipe: Recipe) -> str:
     return mode
 
 
-def start_wandb(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str):
-    """A wandb run named after ours. Started again with the same id it goes on."""
+@contextlib.contextmanager
+def open_wandb(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str) -> Iterator:
+    """A wandb run named after ours, marked as failed when the block fails. Opened again with the same id it goes on."""
     import wandb
 
-    return wandb.init(
+    with wandb.init(
         project=recipe.train.wandb.project,
         id=run_id,
         name=run_id,
@@ -38,4 +41,5 @@ def start_wandb(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str):
         resume="allow",
         config=recipe.model_dump(mode="json"),
         settings=wandb.Settings(silent=True, console="off"),
-    )
+    ) as run:
+        yield run

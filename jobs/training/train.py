@@ -21,7 +21,7 @@ from jobs.training.files import full_disk_explained, write_json
 from jobs.training.launch import check_launch, read_accelerate_config
 from jobs.training.run_folder import Inputs, RunFolder
 from jobs.training.threads import latest_corpus, read_threads
-from jobs.training.tracking import start_wandb, wandb_mode
+from jobs.training.tracking import open_wandb, wandb_mode
 
 log = logging.getLogger(__name__)
 
@@ -83,6 +83,7 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
     if not valid_data:
         settings.eval_strategy = "no"
     model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=getattr(torch, recipe.train.dtype))
+    progress = ProgressBar()
     trainer = SFTTrainer(
         model=model,
         args=settings,
@@ -90,29 +91,23 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
         eval_dataset=valid_data,
         processing_class=tokenizer,
         peft_config=lora_config(recipe),
-        callbacks=[StopOnNan(), ProgressBar()],
+        callbacks=[StopOnNan()],
     )
     trainer.remove_callback(PrinterCallback)
     check_launch(recipe, config, trainer.accelerator)
 
-    wandb_run = None
-    if _is_main():
-        write_json(folder.path / "view.json", view)
-        wandb_run = start_wandb(recipe, folder.run_id, folder.path, mode)
-        trainer.add_callback(TrainingLog(folder.metrics, wandb_run))
-    try:
-        last = folder.last_checkpoint(recipe.train.max_steps)
-        if last:
-            log.info("going on from %s", last.name)
+    last = folder.last_checkpoint(recipe.train.max_steps)
+    if last:
+        log.info("going on from %s", last.name)
+    with contextlib.ExitStack() as stack:
+        if _is_main():
+            write_json(folder.path / "view.json", view)
+            stack.callback(progress.close)
+            wandb_run = stack.enter_context(open_wandb(recipe, folder.run_id, folder.path, mode))
+            trainer.add_callback(progress)
+            trainer.add_callback(TrainingLog(folder.metrics, wandb_run))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
-        summary = _finish(trainer, folder, inputs)
-    except BaseException:
-        if wandb_run:
-            wandb_run.finish(exit_code=1)
-        raise
-    if wandb_run:
-        wandb_run.finish()
-    return summary
+        return _finish(trainer, folder, inputs)
 
 
 def _settings(recipe: Recipe, folder: RunFolder, config):
