@@ -58,7 +58,10 @@ class StopOnNan(TrainerCallback):
 
 
 class ProgressBar(TrainerCallback):
-    """Steps done and the last loss; on the first process only. (The trainer's own bar writes its logs to stdout, where the summary belongs.)"""
+    """Steps done and the last loss; on the first process only.
+
+    (The trainer's own bar writes its logs to stdout, where the summary belongs.)
+    """
 
     bar: tqdm | None = None
 

@@ -22,6 +22,9 @@ from jobs.training.files import write_json, write_text
 
 log = logging.getLogger(__name__)
 
+RELEASE_S = 5
+"""Seconds to wait for the lock of a run: a killed process holds it until the system has taken its memory back."""
+
 
 @dataclass(frozen=True)
 class Inputs:
@@ -64,7 +67,7 @@ class RunFolder:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         try:
-            with FileLock(self.path / ".lock", timeout=0):
+            with FileLock(self.path / ".lock", timeout=RELEASE_S):
                 yield
         except Timeout as error:
             raise JobError(f"{self.path}: another process is training this run; wait for it or end it") from error
