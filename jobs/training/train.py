@@ -1,6 +1,7 @@
 """Job `train`: one LoRA adapter from the chat view of the corpus.
 
-    accelerate launch --quiet --config_file config/accelerate/cpu.yaml -m jobs train --recipe recipes/demo.yaml --run-id x
+    accelerate launch --quiet --config_file config/accelerate/cpu.yaml -m jobs train --recipe recipes/demo.yaml \\
+        --run-id try
 
 In: models/<name>/, corpus/<recipe>/latest.json. Out: runs/<recipe>/<run id>/ with adapter/, metrics.jsonl, wandb/.
 Killed at any moment and started again, it goes on from its last checkpoint; finished, it does nothing.
