@@ -104,9 +104,9 @@ class Lora(Section):
 
 
 class Wandb(Section):
-    """wandb is always called; without a WANDB_API_KEY `online` is an error and `offline` keeps the run on disk."""
+    """wandb is always called. `auto` is online when WANDB_API_KEY is set; without it, `online` is an error."""
 
-    mode: Literal["online", "offline", "disabled"] = "offline"
+    mode: Literal["auto", "online", "offline", "disabled"] = "auto"
     project: str = "bardloop"
 
 
