@@ -67,12 +67,24 @@ def main(arguments: list[str]) -> int:
     except SystemExit:  # a signal while it started; ours, or Ray's way of saying so
         print("serving: stopped before it was ready", file=sys.stderr)
     except RuntimeError as error:
-        print(f"serving: the engine did not start: {error}", file=sys.stderr)
+        print(f"serving: the engine did not start: {_reason(APPLICATION) or error}", file=sys.stderr)
         return 1
     finally:
         starting = False
         instance.stop(APPLICATION)
     return 0
+
+
+def _reason(application: str) -> str:
+    """The last line of what Ray Serve knows about a deployment that failed; the stack stands in the log above.
+
+    It is the exception's own line, `serving.engine.EngineError: ...`.
+    """
+    from ray import serve
+
+    status = serve.status().applications.get(application)
+    messages = [deployment.message for deployment in status.deployments.values()] if status else []
+    return next((line.strip() for line in reversed("\n".join(messages).splitlines()) if line.strip()), "")
 
 
 def _pairs(arguments: list[str]) -> dict[str, str]:

@@ -46,6 +46,6 @@ def deploy(settings: Settings) -> serve.Application:
         max_ongoing_requests=1000,
         health_check_period_s=3,
         graceful_shutdown_timeout_s=10,
-        max_constructor_retry_count=2,
+        max_constructor_retry_count=1,  # what stops a first start stops the second; later ones are always tried again
     )
     return deployment.bind(settings)

@@ -9,6 +9,7 @@ import logging
 import time
 import uuid
 
+from pydantic import ValidationError
 from vllm import SamplingParams
 from vllm.entrypoints.openai.chat_completion.serving import OpenAIServingChat
 from vllm.entrypoints.openai.completion.serving import OpenAIServingCompletion
@@ -75,11 +76,16 @@ class Engine:
         """Load the base model and return the engine when it can generate.
 
         Raises:
-            EngineError: on a CPU, when a worker runs without the repaired LoRA kernels.
+            EngineError: vLLM refuses the settings; on a CPU, a worker runs without the repaired LoRA kernels.
         """
         linears = linear_shapes(settings.base.path)
         adaptable = sorted({name.rsplit(".", 1)[-1] for name in linears})
-        engine = cls(settings, AsyncLLM.from_engine_args(engine_arguments(settings, adaptable)), linears)
+        try:
+            llm = AsyncLLM.from_engine_args(engine_arguments(settings, adaptable))
+        except ValueError as error:
+            details = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
+            raise EngineError(f"vLLM refuses these settings: {' '.join(details.split())}") from error
+        engine = cls(settings, llm, linears)
         if settings.engine.accelerator == "CPU":
             for kernels in await engine._llm.collective_rpc("lora_kernels"):
                 if set(kernels) != {"GroupedLoraCPU"}:

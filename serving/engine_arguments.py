@@ -3,7 +3,9 @@
 The values for CPUs were measured on two cores (docs/operations.md): what starts fast and stays small.
 """
 
+import json
 import os
+import pathlib
 
 from contracts.recipe import Serving
 from serving.settings import Settings
@@ -48,6 +50,8 @@ def engine_arguments(settings: Settings, adaptable: list[str]):
 
     serving = settings.engine
     on_cpu = serving.accelerator == "CPU"
+    if on_cpu:
+        _know_model_class(settings.base.path)
     arguments = {
         "model": str(settings.base.path),
         "served_model_name": settings.base.name,
@@ -72,3 +76,16 @@ def engine_arguments(settings: Settings, adaptable: list[str]):
     else:
         arguments["gpu_memory_utilization"] = serving.gpu_memory_utilization
     return AsyncEngineArgs(**arguments)
+
+
+def _know_model_class(path: pathlib.Path) -> None:
+    """Show vLLM the model's class in this process.
+
+    Otherwise it starts a Python of its own to look at it, so that CUDA stays untouched here: on a CPU that is 20 s
+    of imports for nothing, at the first start on a machine (later ones find the answer in vLLM's cache folder).
+    """
+    from vllm import ModelRegistry
+
+    for architecture in json.loads((path / "config.json").read_text()).get("architectures", []):
+        if architecture in ModelRegistry.models:
+            ModelRegistry.register_model(architecture, ModelRegistry.models[architecture].load_model_cls())

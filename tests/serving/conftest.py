@@ -63,12 +63,12 @@ def engine(base_model, tmp_path_factory):
     """The engine of recipes/demo.yaml on a home of its own."""
     home = tmp_path_factory.mktemp("serving-home")
     (home / "models").symlink_to(base_model.parent)
-    with running_engine(home, base_model.name) as running:
+    with EngineProcess(home, base_model.name) as running:
         yield running
 
 
-class running_engine:
-    """`with running_engine(home, base) as engine`: `python -m serving` on free ports, ended at the end."""
+class EngineProcess:
+    """`with EngineProcess(home, base) as engine`: `python -m serving` on free ports, ended at the end."""
 
     def __init__(self, home: pathlib.Path, base: str, *arguments: str):
         port, dashboard = _free_ports(2)

@@ -8,6 +8,8 @@ import pytest
 
 from tests.serving.adapters import publish
 
+pytestmark = pytest.mark.slow
+
 OPENINGS = (
     "The lighthouse keeper lit the lamp and",
     "Captain Ysolde looked at the torn map and",

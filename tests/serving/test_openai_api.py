@@ -8,6 +8,8 @@ import pytest
 
 from tests.serving.adapters import publish
 
+pytestmark = pytest.mark.slow
+
 MESSAGES = [
     {"role": "system", "content": "You are Mira in a forum role-play."},
     {"role": "user", "content": "Tarn: “Who goes there?”"},

@@ -7,6 +7,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from tests.serving.adapters import publish
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "The elf pushed open the tavern door, shook the snow from her boots, and"
 TOKENS = 24
 

@@ -9,6 +9,8 @@ import torch
 
 from tests.serving.adapters import WEIGHTS, publish, publish_bytes
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "The bard tuned her lute and"
 
 

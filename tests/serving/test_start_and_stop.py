@@ -7,7 +7,9 @@ import psutil
 import pytest
 
 from tests.serving.adapters import publish
-from tests.serving.conftest import running_engine
+from tests.serving.conftest import EngineProcess
+
+pytestmark = pytest.mark.slow
 
 
 def test_registry_survives_and_no_process_does(base_model, trained, tmp_path):
@@ -19,7 +21,7 @@ def test_registry_survives_and_no_process_does(base_model, trained, tmp_path):
     registry = {"kept": pointer | {"stable": kept, "previous": before}, "lost": pointer | {"stable": lost}}
     (tmp_path / "serving" / "registry.json").write_text(json.dumps(registry))
 
-    start = running_engine(tmp_path, base_model.name)
+    start = EngineProcess(tmp_path, base_model.name)
     with start as engine:
         processes = psutil.Process(start.process.pid).children(recursive=True)
         client = engine.client()
