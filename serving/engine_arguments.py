@@ -1,6 +1,6 @@
 """How vLLM is started: the recipe's serving section as vLLM's own arguments, and the environment it reads.
 
-The values for CPUs were measured on two cores (docs/operations.md): what starts fast and stays small.
+The values for CPUs were measured on two cores: what starts fast and stays small.
 """
 
 import json

@@ -4,7 +4,6 @@ import dataclasses
 import os
 import pathlib
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import openai
 import pytest
 
 from tests.serving.adapters import peft_adapter
+from tests.stack import free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPE = "recipes/demo.yaml"
@@ -71,7 +71,7 @@ class EngineProcess:
     """`with EngineProcess(home, base) as engine`: `python -m serving` on free ports, ended at the end."""
 
     def __init__(self, home: pathlib.Path, base: str, *arguments: str):
-        port, dashboard = _free_ports(2)
+        port, dashboard = free_ports(2)
         self.engine = RunningEngine(f"http://127.0.0.1:{port}", "test-api-key", "test-admin-key", home, base)
         self._log = home / "serving.log"
         self._command = [sys.executable, "-m", "serving", *arguments]
@@ -113,15 +113,3 @@ def trained(base_model, tmp_path_factory) -> list[pathlib.Path]:
     """Four adapters as PEFT saves them, different from one another."""
     folder = tmp_path_factory.mktemp("peft")
     return [peft_adapter(base_model, folder / str(seed), seed) for seed in range(4)]
-
-
-def _free_ports(count: int) -> list[int]:
-    """Ports nobody listens on now."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
