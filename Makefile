@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 LOCKS := requirements/dev.txt requirements/models.txt
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast lint format lock clean
+.PHONY: demo down status logs test test-fast bench-corpus lint format lock clean
 
 demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go
 	@exec $(PYTHON) -m demo up
@@ -23,6 +23,9 @@ test: $(ENVIRONMENT)  ## all tests, with everything they need
 
 test-fast: $(ENVIRONMENT)  ## without the tests that need the engine, the scheduler or a browser
 	@exec $(PYTHON) -m pytest -m "not slow"
+
+bench-corpus: $(ENVIRONMENT)  ## corpus job against a pandas script on 1 GB; OPTIONS="--shape chat" for short posts
+	@exec $(PYTHON) -m benchmarks.corpus.run $(OPTIONS)
 
 lint: $(ENVIRONMENT)  ## style and import rules
 	$(PYTHON) -m ruff check .

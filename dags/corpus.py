@@ -11,8 +11,10 @@ and `test`, every dropped record with its reason, and a report whose sums are ch
 **When it fails:** the failed task's last log lines say which part, which file and why. Clear the task to go on from
 there; what is done is not done again. A wrong recipe fails at once in `settings`.
 
+**What came out:** the task `build` has a button *Corpus report* under *Details*, which opens the report of its run.
+
 **Where things go:** `raw/<recipe>/` and `corpus/<recipe>/<digest>/` under `BARDLOOP_HOME`; the report is
-`report.json` there. **Source:** `jobs/corpus/`.
+`report.html` there, for programs `report.json`. **Source:** `jobs/corpus/`.
 """
 
 from datetime import timedelta
@@ -21,6 +23,7 @@ from airflow.sdk import dag, task
 
 from bardloop_airflow.assets import CORPUS
 from bardloop_airflow.operators.batch_job import BatchJobOperator
+from bardloop_airflow.report_link import CorpusReportLink
 from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
 
 
@@ -50,7 +53,14 @@ def corpus():
         )
         return mapped.expand(arguments=each_part)
 
-    build = BatchJobOperator(task_id="build", job="corpus", settings=chosen, outlets=[CORPUS], event_facts=["digest"])
+    build = BatchJobOperator(
+        task_id="build",
+        job="corpus",
+        settings=chosen,
+        outlets=[CORPUS],
+        event_facts=["digest"],
+        links=[CorpusReportLink()],
+    )
     for_each_part("download", "download") >> for_each_part("parse", "corpus") >> build
 
 

@@ -1,7 +1,7 @@
 """Command line of all jobs: `python -m jobs NAME --recipe FILE [--set key=value ...] [--home DIR]`.
 
 Logs go to stderr; the last line of stdout is the job's summary as one JSON object.
-Exit codes: 0 done, 2 the recipe or the arguments are wrong, 1 anything else.
+Exit codes: 0 done, 2 the recipe or the arguments are wrong, 1 anything else, also a summary with `"ok": false`.
 """
 
 import argparse
@@ -23,14 +23,17 @@ JOBS = {
     "evaluate": ("jobs.evaluation.evaluate", "compare adapter and base on held-out threads, publish the adapter"),
 }
 """Job name to the module whose `run(recipe, home, arguments) -> dict` does it, and one line of help."""
+CHECK = "jobs.corpus.verify"
+"""The module that stands in for the job's with `download --check`."""
 
 
 def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
     """The arguments of one job; argparse exits with 2 when they are wrong."""
     parser = argparse.ArgumentParser(prog="python -m jobs", description=__doc__.splitlines()[0])
     names = parser.add_subparsers(dest="job", required=True, metavar="NAME")
-    for name, (_, help_line) in JOBS.items():
+    for name, (module, help_line) in JOBS.items():
         job = names.add_parser(name, help=help_line, description=help_line)
+        job.set_defaults(module=module)
         job.add_argument("--recipe", type=pathlib.Path, required=True, metavar="FILE")
         job.add_argument("--set", action="append", default=[], dest="overrides", metavar="KEY=VALUE")
         job.add_argument(
@@ -41,6 +44,9 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         )
         if name in ("download", "corpus"):
             job.add_argument("--part", help="only this part of the archive")
+        if name == "download":
+            check = "only check the parts that are here: asks no server, changes nothing"
+            job.add_argument("--check", action="store_const", const=CHECK, dest="module", help=check)
         if name in ("train", "evaluate"):
             job.add_argument("--run-id", required=True, help="folder under runs/<recipe>/")
     return parser.parse_args(argv)
@@ -52,18 +58,16 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         recipe = load_recipe(arguments.recipe, arguments.overrides)
-    except RecipeError as error:
+        summary = importlib.import_module(arguments.module).run(recipe, arguments.home.resolve(), arguments)
+    except RecipeError as error:  # also from a job: an argument that the recipe does not know
         print(error, file=sys.stderr)
         return 2
-    module, _ = JOBS[arguments.job]
-    try:
-        summary = importlib.import_module(module).run(recipe, arguments.home.resolve(), arguments)
     except JobError as error:
         print(f"{arguments.job}: {error}", file=sys.stderr)
         return 1
     if os.environ.get("RANK", "0") == "0":  # under accelerate launch, one process speaks for all
         print(json.dumps(summary), flush=True)
-    return 0
+    return 0 if summary.get("ok", True) else 1
 
 
 if __name__ == "__main__":

@@ -1,48 +1,47 @@
 """One part of the archive, from .7z to cleaned posts: the step that runs once a part, side by side with others.
 
-In: raw/<recipe>/<part>.7z. Out: corpus/<recipe>/parts/<part>-<digest>/ with posts.parquet (in-character
-posts that have text), rejects.parquet (every other record) and account.json. The folder is renamed into
-place when it is whole.
+In: raw/<recipe>/<part>.7z. Out: corpus/<recipe>/parts/<part>-<digest>/, renamed into place when it is whole:
+
+    posts.parquet       in-character posts that have text (posts.POSTS)
+    threads.parquet     threads of all readable records (thread_table.THREADS)
+    signatures.parquet  band hashes of the posts, when near-duplicates are asked for
+    rejects.parquet     every other record (rejects.SCHEMA)
+    part.json           Parsed: the account, and what the cleaning rules did
 """
 
-import ast
-import functools
-import hashlib
-import json
-import mmap
 import pathlib
-import shutil
+from collections.abc import Iterator
 
 import filelock
+import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel
 
 from contracts.corpus_report import Account
 from contracts.recipe import Recipe
 from jobs.corpus import atomic, rejects
-from jobs.corpus.batched import BatchedRows
-from jobs.corpus.clean import Style, clean
+from jobs.corpus.archive import GIB, stream_csv
+from jobs.corpus.cleaning.samples import RuleWork, Witness
 from jobs.corpus.digest import part_digest
-from jobs.corpus.download import Sidecar
-from jobs.corpus.extract import GIB, extract_csv
+from jobs.corpus.posts import POSTS, PostBuilder
 from jobs.corpus.read import Reader
-from jobs.corpus.scan import Place, raw_text, scan
+from jobs.corpus.scan import REASONS, SOUND, Block, blocks
+from jobs.corpus.shingles import words
+from jobs.corpus.sidecar import Sidecar
+from jobs.corpus.signatures import schema as signature_schema
+from jobs.corpus.signatures import signatures
+from jobs.corpus.thread_table import ThreadTable
 
-POSTS = pa.schema(
-    [
-        ("part", pa.string()),
-        ("byte_offset", pa.int64()),
-        ("line", pa.int64()),
-        ("thread_id", pa.string()),
-        ("title", pa.string()),
-        ("tags", pa.list_(pa.string())),
-        ("username", pa.string()),
-        ("posted_at", pa.timestamp("us")),
-        ("text", pa.string()),
-        ("raw", pa.string()),
-    ]
-)
-"""A cleaned post. `username` is the forum name: it never leaves the staging folder. `raw` is the record as it
-stands in the CSV, for the reject store should a later step drop the post."""
+COMPRESSION = {"compression": "zstd", "compression_level": 1}
+"""Staged files are written once and read once or twice."""
+
+
+class Parsed(BaseModel):
+    """What a parsed part holds. In `account`, `kept` are the posts that go on to the next step."""
+
+    account: Account
+    cleaning: dict[str, RuleWork]
 
 
 def staging_folder(recipe: Recipe, home: pathlib.Path, part: str, sidecar: Sidecar) -> pathlib.Path:
@@ -50,13 +49,13 @@ def staging_folder(recipe: Recipe, home: pathlib.Path, part: str, sidecar: Sidec
     return home / "corpus" / recipe.name / "parts" / f"{part}-{part_digest(recipe, sidecar.sha256)}"
 
 
-def read_account(folder: pathlib.Path) -> Account:
-    """The account of a parsed part."""
-    return Account.model_validate_json((folder / "account.json").read_text())
+def read_parsed(folder: pathlib.Path) -> Parsed:
+    """The facts of a parsed part."""
+    return Parsed.model_validate_json((folder / "part.json").read_text())
 
 
 def parse_part(recipe: Recipe, home: pathlib.Path, part: str, sidecar: Sidecar) -> tuple[pathlib.Path, bool]:
-    """Extract, scan, read and clean `part` unless that is done. Returns the folder and whether it is new.
+    """Stream, scan, read and clean `part` unless that is done. Returns the folder and whether it is new.
 
     Raises:
         JobError: a damaged or dangerous archive, a CSV with other columns, readers that disagree.
@@ -66,81 +65,45 @@ def parse_part(recipe: Recipe, home: pathlib.Path, part: str, sidecar: Sidecar) 
     with filelock.FileLock(folder.with_name(f".{folder.name}.lock")):  # a retry may meet a run its worker outlived
         if folder.exists():
             return folder, False
+        archive = home / "raw" / recipe.name / f"{part}.7z"
         with atomic.new_folder(folder) as partial:
-            source = partial / "work" / f"{part}.csv"
-            source.parent.mkdir()
-            archive = home / "raw" / recipe.name / f"{part}.7z"
-            extract_csv(archive, source, int(recipe.corpus.archive.max_part_gib * GIB))
-            account = _write_posts(part, source, partial, Style(recipe.corpus.emphasis, recipe.corpus.emoji))
-            atomic.write_json(partial / "account.json", account.model_dump())
-            shutil.rmtree(source.parent)
+            pieces = stream_csv(archive, int(recipe.corpus.archive.max_part_gib * GIB))
+            try:
+                parsed = _write_part(part, blocks(pieces, archive.name), partial, recipe)
+            finally:
+                pieces.close()
+            atomic.write_json(partial / "part.json", parsed.model_dump())
         return folder, True
 
 
-def _write_posts(part: str, source: pathlib.Path, folder: pathlib.Path, style: Style) -> Account:
-    """Write posts.parquet and rejects.parquet of the CSV at `source`."""
-    work = source.parent
-    found = scan(source, work / "sound.csv")
-    reader = Reader(work / "sound.csv", found, work)
-    kept, dropped = 0, {}
+def _write_part(part: str, found: Iterator[Block], folder: pathlib.Path, recipe: Recipe) -> Parsed:
+    """Write the files of one part and count."""
+    corpus = recipe.corpus
+    near = corpus.duplicates.near
+    records, kept, dropped = 0, 0, {}
+    reader, threads, witness = Reader(corpus.policy.sexual_minors), ThreadTable(), Witness(corpus.clean)
+    builder = PostBuilder(threads, witness)
     with (
-        source.open("rb") as file,
-        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        BatchedRows(folder / "posts.parquet", POSTS) as posts,
-        BatchedRows(folder / "rejects.parquet", rejects.SCHEMA) as refused,
+        pq.ParquetWriter(folder / "posts.parquet", POSTS, **COMPRESSION) as posts,
+        pq.ParquetWriter(folder / "rejects.parquet", rejects.SCHEMA, **COMPRESSION) as refused,
+        pq.ParquetWriter(folder / "signatures.parquet", signature_schema(near), **COMPRESSION) as signed,
     ):
-
-        def drop(place: Place, reason: str) -> None:
-            dropped[reason] = dropped.get(reason, 0) + 1
-            origin = {"part": part, "byte_offset": place.byte_offset, "line": place.line}
-            refused.add(origin | {"reason": reason, "raw": raw_text(data, place)})
-
-        for place, reason in (*found.unsound, *reader.refused()):
-            drop(place, reason)
-        for row in reader.rows():
-            place = Place(row["byte_offset"], row["line"], row["length"])
-            post, reason = judge(row, style)
-            if post is None:
-                drop(place, reason)
-            else:
-                origin = {"part": part, "byte_offset": place.byte_offset, "line": place.line}
-                posts.add(origin | post | {"raw": raw_text(data, place)})
-                kept += 1
-    reader.close()
-    return Account(records=found.records, kept=kept, dropped=dropped)
-
-
-def judge(row: dict, style: Style) -> tuple[dict | None, str]:
-    """The cleaned post of a row that was read, or None and the reason why it is dropped."""
-    if row["reason"]:
-        return None, row["reason"]
-    tags = parse_tags(row["thread_tags"])
-    if tags is None:
-        return None, "malformed.tags"
-    text = clean(row["message"], style)
-    if not text:
-        return None, "empty"
-    title = row["thread_title"]
-    return {
-        "thread_id": thread_id(title, tags),
-        "title": " ".join(title.split()),
-        "tags": list(tags),
-        "username": row["message_username"],
-        "posted_at": row["posted_at"],
-        "text": text,
-    }, ""
-
-
-@functools.lru_cache(maxsize=4096)
-def parse_tags(literal: str) -> tuple[str, ...] | None:
-    """The tags in a Python list literal such as `['Casual', 'Fantasy']`; None when it is none."""
-    try:
-        tags = ast.literal_eval(literal)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
-    return tuple(tags) if isinstance(tags, list) and all(isinstance(tag, str) for tag in tags) else None
-
-
-def thread_id(title: str, tags: tuple[str, ...]) -> str:
-    """16 hex digits for a thread: it is its title, exactly as written, and its tags."""
-    return hashlib.sha256(json.dumps([title, list(tags)]).encode()).hexdigest()[:16]
+        for block in found:
+            rows = reader.rows(block)
+            table, reasons = builder.build(block, rows)
+            verdicts = [REASONS.get(int(verdict)) for verdict in block.verdict]
+            for record, reason in zip(rows["record"].to_numpy().tolist(), reasons, strict=True):
+                verdicts[record] = reason
+            out = np.array([index for index, reason in enumerate(verdicts) if reason], np.int64)
+            for index in out:
+                dropped[verdicts[index]] = dropped.get(verdicts[index], 0) + 1
+            refused.write_table(rejects.table(part, block, out, [verdicts[index] for index in out]))
+            posts.write_table(table)
+            if near.enabled and len(table):
+                text_words = words(table["text"].combine_chunks())
+                signed.write_table(signatures(text_words, table["byte_offset"].to_numpy(), near))
+            records += len(block.start)
+            kept += len(table)
+    pq.write_table(threads.table(), folder / "threads.parquet")
+    account = Account(records=records, kept=kept, dropped=dict(sorted(dropped.items())))
+    return Parsed(account=account, cleaning=witness.work())

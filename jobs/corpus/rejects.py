@@ -1,6 +1,11 @@
 """Dropped rows on disk: rejects/*.parquet, one row for each record that is not in the corpus."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pyarrow as pa
+
+from jobs.corpus.scan import Block
 
 SCHEMA = pa.schema(
     [
@@ -8,7 +13,22 @@ SCHEMA = pa.schema(
         ("byte_offset", pa.int64()),
         ("line", pa.int64()),
         ("reason", pa.string()),
-        ("raw", pa.string()),
+        ("raw", pa.binary()),
     ]
 )
-"""`byte_offset` and `line` (1 is the header) lie in the part's CSV; `raw` is the record as it stands there."""
+"""`byte_offset` and `line` (1 is the header) lie in the part's CSV; `raw` is the record as it stands there, without its
+line end. It is null for records that a policy about their content took out."""
+
+
+def table(part: str, block: Block, records: np.ndarray, reasons: Sequence[str]) -> pa.Table:
+    """Rows for the given records of `block` (indexes, int64), each with its reason."""
+    return pa.Table.from_arrays(
+        [
+            pa.array([part] * len(records), pa.string()),
+            pa.array(block.byte_offset + block.start[records]),
+            pa.array(block.line[records]),
+            pa.array(reasons, pa.string()),
+            pa.array(block.raws(records), pa.binary()),
+        ],
+        schema=SCHEMA,
+    )

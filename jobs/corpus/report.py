@@ -1,51 +1,78 @@
 """The corpus report: what became of every record, added up and checked.
 
-The three sides of the sum come from three places: `records` from the scan of the archive, `kept` from the
-threads that were written, the drops from the reject files on disk.
+The three sides of the sum come from three places: `records` from the scan of the archive, `kept` from the threads
+that were written, the drops from the reject files on disk.
 """
 
 import pathlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import duckdb
 from pydantic import ValidationError
 
-from contracts.corpus_report import Account, CorpusReport
-from jobs.corpus.threads import Built
+from contracts.corpus_report import Account, CorpusReport, Leakage, Lineage, RejectExample
+from contracts.recipe import Recipe
+from jobs.corpus import statistics
+from jobs.corpus.cleaning import contact_details
+from jobs.corpus.cleaning.samples import RuleWork, merged
+from jobs.corpus.policy import REASON, may_be_shown
+from jobs.corpus.split import Links
+from jobs.corpus.staged import Staged
+from jobs.corpus.threads import WrittenSplit
 from jobs.errors import JobError
+
+EXAMPLES = 4
+"""Of each reason."""
+LONGEST = 300
+NEVER_SHOWN = (REASON, "excluded.tag")
 
 
 def make_report(
-    recipe: str, digest: str, records: Mapping[str, int], built: Built, rejects: pathlib.Path
+    recipe: Recipe,
+    folder: pathlib.Path,
+    staged: Staged,
+    written: Mapping[str, WrittenSplit],
+    links: Links,
+    records: Mapping[str, int],
+    cleaning: Sequence[Mapping[str, RuleWork]],
+    lineage: Lineage,
+    leakage: Leakage,
 ) -> CorpusReport:
-    """The report. `records` is the number of records by part, `rejects` the folder of the reject files.
+    """The report of the corpus in `folder`. `records` is the number of records by part.
 
     Raises:
         JobError: a record is unaccounted for.
     """
-    dropped = _count_rejects(rejects, list(records))
+    kept = sum((split.by_part for split in written.values()), Counter())
+    dropped = _count_rejects(folder / "rejects", list(records))
+    facts = {
+        "recipe": recipe.name,
+        "digest": folder.name.removesuffix(".partial"),
+        "threads": {name: split.threads for name, split in written.items()},
+        "messages": {name: split.messages for name, split in written.items()},
+        "lineage": lineage,
+        "distributions": statistics.distributions(staged, folder),
+        "tags": statistics.tags(folder),
+        "duplicates": statistics.duplicates(staged, links),
+        "cleaning": merged(recipe.corpus.clean, cleaning, _hidden_threads(staged)),
+        "rejects": _examples(folder / "rejects"),
+        "leakage": leakage,
+    }
     try:
         parts = {
-            part: Account(records=count, kept=built.kept[part], dropped=dropped[part])
+            part: Account(records=count, kept=kept[part], dropped=dropped[part])
             for part, count in records.items()
         }
         total = Account(
             records=sum(records.values()),
-            kept=sum(built.kept.values()),
-            dropped=dict(sum((Counter(account.dropped) for account in parts.values()), Counter())),
+            kept=kept.total(),
+            dropped=dict(sorted(sum((Counter(account.dropped) for account in parts.values()), Counter()).items())),
         )
-        return CorpusReport(
-            recipe=recipe,
-            digest=digest,
-            parts=parts,
-            total=total,
-            threads=dict(built.threads),
-            messages=dict(built.messages),
-        )
+        return CorpusReport(parts=parts, total=total, **facts)
     except ValidationError as error:
         reasons = "; ".join(complaint["msg"] for complaint in error.errors())
-        raise JobError(f"corpus of {recipe}: the report does not add up ({reasons}); please report this") from error
+        raise JobError(f"corpus of {recipe.name}: the report does not add up ({reasons}); please report this") from error
 
 
 def _count_rejects(folder: pathlib.Path, parts: list[str]) -> dict[str, dict[str, int]]:
@@ -59,3 +86,29 @@ def _count_rejects(folder: pathlib.Path, parts: list[str]) -> dict[str, dict[str
             ).fetchall()
             counts[part] = dict(rows)
     return counts
+
+
+def _hidden_threads(staged: Staged) -> set[int]:
+    """Threads of which nothing is shown."""
+    hidden = ", ".join(f"'{reason}'" for reason in NEVER_SHOWN)
+    return {t for (t,) in staged.connection.execute(f"SELECT thread FROM barred WHERE reason IN ({hidden})").fetchall()}
+
+
+def _examples(folder: pathlib.Path) -> dict[str, list[RejectExample]]:
+    """The first few records of each reason that may be shown, without contact details."""
+    hidden = ", ".join(f"'{reason}'" for reason in NEVER_SHOWN)
+    with duckdb.connect() as connection:
+        rows = connection.execute(f"""
+            SELECT reason, part, byte_offset, line, raw[:{2 * LONGEST}] FROM (
+                SELECT *, row_number() OVER (PARTITION BY reason ORDER BY part, byte_offset) AS place
+                FROM read_parquet('{folder}/*.parquet') WHERE reason NOT IN ({hidden})
+            ) WHERE place <= {3 * EXAMPLES} ORDER BY reason, place
+        """).fetchall()
+    examples: dict[str, list[RejectExample]] = {}
+    for reason, part, byte_offset, line, raw in rows:
+        shown = examples.setdefault(reason, [])
+        text = raw.decode("utf-8", "backslashreplace")
+        if len(shown) < EXAMPLES and may_be_shown(text):
+            text = contact_details.ip_address(contact_details.phone(contact_details.email(text)))
+            shown.append(RejectExample(part=part, byte_offset=byte_offset, line=line, raw=text[:LONGEST]))
+    return examples

@@ -1,96 +1,97 @@
-"""From the posts of all parts to threads.
+"""From judged posts to threads: train/, valid/ and test/*.parquet with one row a thread.
 
-In: the parts' posts.parquet. Out: train/, valid/ and test/*.parquet with one row a thread, and a reason for
-every post that is in none. DuckDB judges and sorts (what does not fit in memory goes to disk); threads then
-pass by one at a time.
+In: the staged parts with table `verdict`, and a split for each thread. DuckDB sorts the posts (what does not fit in
+memory goes to disk); they pass by in batches of whole threads, column by column.
 """
 
 import contextlib
-import itertools
 import pathlib
-import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-import duckdb
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from contracts.recipe import Corpus
-from jobs.corpus import rejects
-from jobs.corpus.batched import BatchedRows
-from jobs.corpus.clean import MENTION
-from jobs.corpus.split import SPLITS, split_of
+from jobs.corpus import tag_groups
+from jobs.corpus.cleaning import contact_details
+from jobs.corpus.cleaning.clean import MENTION
+from jobs.corpus.cleaning.mojibake import repair
+from jobs.corpus.split import SPLITS
+from jobs.corpus.staged import OFFSET_BITS, Staged
 
+MESSAGE = pa.struct([("author", pa.string()), ("text", pa.string()), ("timestamp", pa.timestamp("us"))])
 THREADS = pa.schema(
     [
         ("thread_id", pa.string()),
         ("title", pa.string()),
         ("tags", pa.list_(pa.string())),
-        (
-            "messages",
-            pa.list_(
-                pa.struct([("author", pa.string()), ("text", pa.string()), ("timestamp", pa.timestamp("us"))]),
-            ),
-        ),
+        ("tag_groups", tag_groups.TYPE),
+        ("messages", pa.list_(MESSAGE)),
         ("n_messages", pa.int32()),
+        ("n_authors", pa.int32()),
         ("n_chars", pa.int64()),
         ("parts", pa.list_(pa.string())),
     ]
 )
 """One row a thread, messages in time order. `author` is an alias of this thread, `n_chars` counts message texts."""
+BATCH = 20_000
+"""Posts in memory at a time, and those of the longest thread."""
 
 
 @dataclass
-class Built:
-    """What was written: threads and messages by split, kept posts by part."""
+class WrittenSplit:
+    """What was written of one split: counts, kept posts by part, and the ids of the posts in the file's order."""
 
-    threads: Counter = field(default_factory=lambda: Counter(dict.fromkeys(SPLITS, 0)))
-    messages: Counter = field(default_factory=lambda: Counter(dict.fromkeys(SPLITS, 0)))
-    kept: Counter = field(default_factory=Counter)
-
-
-def build_threads(staged: Mapping[str, pathlib.Path], folder: pathlib.Path, corpus: Corpus) -> Built:
-    """Write the threads of `staged` (part name to its folder, in the recipe's order) and rejects/<part>.parquet."""
-    built = Built()
-    work = folder / "work"
-    work.mkdir()
-    settings = {"temp_directory": str(work / "spill"), "memory_limit": "4GB"}
-    with duckdb.connect(work / "threads.duckdb", config=settings) as connection:
-        _judge(connection, staged, corpus)
-        _write_rejects(connection, staged, folder / "rejects")
-        with _split_files(folder) as files:
-            for posts in _threads(connection):
-                row = thread_row(posts, list(staged))
-                split = split_of(row["thread_id"], corpus.split)
-                files[split].add(row)
-                built.threads[split] += 1
-                built.messages[split] += len(posts)
-                built.kept.update(post["part"] for post in posts)
-    shutil.rmtree(work)
-    return built
+    threads: int = 0
+    messages: int = 0
+    chars: int = 0
+    by_part: Counter = field(default_factory=Counter)
+    ids: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
 
-def thread_row(posts: list[dict], part_order: list[str]) -> dict:
-    """The corpus row of one thread. `posts` are its kept posts in time order."""
-    aliases = _aliases(post["username"] for post in posts)
-    messages = [
-        {
-            "author": aliases[post["username"]],
-            "text": _mentions_as_aliases(post["text"], aliases),
-            "timestamp": post["posted_at"],
-        }
-        for post in posts
-    ]
-    return {
-        "thread_id": posts[0]["thread_id"],
-        "title": posts[0]["title"],
-        "tags": posts[0]["tags"],
-        "messages": messages,
-        "n_messages": len(messages),
-        "n_chars": sum(len(message["text"]) for message in messages),
-        "parts": sorted({post["part"] for post in posts}, key=part_order.index),
+def write_threads(
+    staged: Staged, splits: dict[int, int], folder: pathlib.Path, only: Sequence[str] = SPLITS
+) -> dict[str, WrittenSplit]:
+    """Write the kept posts as threads, those of the splits in `only`. `splits` maps a thread to its index in SPLITS.
+
+    The ids are noted for held-out splits alone, which are small.
+    """
+    written = {split: WrittenSplit() for split in only}
+    ids = {split: [written[split].ids] for split in only}
+    facts = {
+        thread: (title, tags)
+        for thread, title, tags in staged.connection.execute("SELECT thread, title, tags FROM thread").fetchall()
     }
+    wanted = [SPLITS.index(split) for split in only]
+    chosen = pa.table({"thread": pa.array([t for t, split in splits.items() if split in wanted], pa.uint64())})
+    with _split_files(folder, only) as files:
+        for posts in _whole_threads(staged, chosen):
+            threads = _rows(posts, facts, staged.parts)
+            borders = _borders(posts["thread"].to_numpy())
+            dealt = np.array([splits[thread] for thread in posts["thread"].to_numpy()[borders[:-1]].tolist()])
+            for split in only:
+                mine = dealt == SPLITS.index(split)
+                if mine.any():
+                    rows = threads.take(np.flatnonzero(mine))
+                    files[split].write_table(rows)
+                    mine_ids = posts["id"].to_numpy()[np.repeat(mine, np.diff(borders))]
+                    _count(written[split], rows, mine_ids, staged.parts)
+                    if split != SPLITS[0]:
+                        ids[split].append(mine_ids)
+    for split in only:
+        written[split].ids = np.concatenate(ids[split])
+    return written
+
+
+def _count(written: WrittenSplit, rows: pa.Table, ids: np.ndarray, part_names: list[str]) -> None:
+    written.threads += len(rows)
+    written.messages += len(ids)
+    written.chars += int(rows["n_chars"].to_numpy().sum())
+    parts, counts = np.unique(ids >> OFFSET_BITS, return_counts=True)
+    written.by_part.update({part_names[part]: int(count) for part, count in zip(parts, counts, strict=True)})
 
 
 def alias(index: int) -> str:
@@ -103,104 +104,88 @@ def alias(index: int) -> str:
     return f"Player {letters}"
 
 
-def _aliases(usernames: Iterable[str]) -> dict[str, str]:
-    return {name: alias(index) for index, name in enumerate(dict.fromkeys(usernames))}
+def _whole_threads(staged: Staged, chosen: pa.Table) -> Iterator[pa.Table]:
+    """Kept posts of the `chosen` threads, ordered by thread and time, in tables that end where a thread ends."""
+    reader = staged.connection.sql(f"""
+        SELECT thread, posted_at, id, username, text
+        FROM ({staged.union("posts.parquet", "id, username, posted_at, text")})
+        JOIN (SELECT id, thread FROM verdict SEMI JOIN chosen USING (thread) WHERE reason IS NULL) USING (id)
+        ORDER BY thread, posted_at, id
+    """).to_arrow_reader(BATCH)
+    waiting = None
+    for batch in reader:
+        posts = pa.Table.from_batches([batch])
+        posts = posts if waiting is None else pa.concat_tables([waiting, posts]).combine_chunks()
+        last = int(_borders(posts["thread"].to_numpy())[-2])
+        if last:
+            yield posts.slice(0, last).combine_chunks()
+        waiting = posts.slice(last)
+    if waiting is not None:
+        yield waiting.combine_chunks()
 
 
-def _mentions_as_aliases(text: str, aliases: Mapping[str, str]) -> str:
+def _borders(threads: np.ndarray) -> np.ndarray:
+    """Where each run of the same thread begins, and the end."""
+    return np.concatenate([[0], np.flatnonzero(threads[1:] != threads[:-1]) + 1, [len(threads)]])
+
+
+def _rows(posts: pa.Table, facts: dict[int, tuple[str, list[str]]], part_names: list[str]) -> pa.Table:
+    """One row a thread of `posts`."""
+    numbers = posts["thread"].to_numpy()
+    borders = _borders(numbers)
+    usernames = posts["username"].to_numpy().tolist()
+    texts = posts["text"].to_numpy().tolist()
+    parts = posts["id"].to_numpy() >> OFFSET_BITS
+    authors, columns = [], {name: [] for name in ("thread_id", "title", "tags", "tag_groups", "n_authors", "parts")}
+    named = np.flatnonzero(pc.match_substring(posts["text"], "[@").to_numpy())
+    for begin, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+        aliases = {name: alias(index) for index, name in enumerate(dict.fromkeys(usernames[begin:end]))}
+        authors += [aliases[name] for name in usernames[begin:end]]
+        for index in named[np.searchsorted(named, begin) : np.searchsorted(named, end)].tolist():
+            texts[index] = with_aliases(texts[index], aliases)
+        title, tags = facts[int(numbers[begin])]
+        columns["thread_id"].append(f"{int(numbers[begin]):016x}")
+        columns["title"].append(_public(title))
+        columns["tags"].append(tags)
+        columns["tag_groups"].append(tag_groups.grouped(tags))
+        columns["n_authors"].append(len(aliases))
+        columns["parts"].append([part_names[part] for part in np.unique(parts[begin:end]).tolist()])
+    lengths = np.concatenate([[0], np.cumsum([len(text) for text in texts])])
+    messages = pa.StructArray.from_arrays(
+        [pa.array(authors, pa.string()), pa.array(texts, pa.string()), posts["posted_at"].combine_chunks()],
+        fields=list(MESSAGE),
+    )
+    columns["messages"] = pa.ListArray.from_arrays(pa.array(borders, pa.int32()), messages)
+    columns["n_messages"] = np.diff(borders)
+    columns["n_chars"] = lengths[borders[1:]] - lengths[borders[:-1]]
+    return pa.table({field.name: pa.array(columns[field.name], field.type) for field in THREADS}, schema=THREADS)
+
+
+def with_aliases(text: str, aliases: dict[str, str]) -> str:
     """`text` with mentions of the thread's authors as their aliases; other mentions name nobody in it and go."""
-    text = MENTION.sub(lambda match: aliases.get(match[1], ""), text)
+    known = {_folded(name): alias for name, alias in aliases.items()}
+    text = MENTION.sub(lambda match: known.get(_folded(match[1]), ""), text)
     return "\n".join(" ".join(line.split()) for line in text.split("\n"))
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, staged: Mapping[str, pathlib.Path], corpus: Corpus) -> None:
-    """Make the table `verdict`: part, byte offset and reason (NULL: kept) of every post.
-
-    Tags first, so that the copy in an excluded thread never displaces the one that can be kept; thread
-    length last, since duplicates do not count.
-    """
-    files = ", ".join(_quoted(folder / "posts.parquet") for folder in staged.values())
-    connection.execute(f"CREATE VIEW post AS SELECT * FROM read_parquet([{files}])")
-    connection.execute("CREATE TABLE part (part VARCHAR, position INTEGER)")
-    connection.executemany("INSERT INTO part VALUES (?, ?)", [[part, index] for index, part in enumerate(staged)])
-    connection.execute(
-        """
-        CREATE TABLE verdict AS
-        WITH tagged AS (
-            SELECT part, position, byte_offset, thread_id, username, posted_at, md5(text) AS content,
-                list_has_any(list_transform(tags, lambda tag: lower(tag)), $excluded) AS is_excluded
-            FROM post JOIN part USING (part)
-        ), copies AS (
-            SELECT *, NOT is_excluded AND row_number() OVER (
-                PARTITION BY is_excluded, username, content ORDER BY posted_at, position, byte_offset
-            ) > 1 AS is_copy
-            FROM tagged
-        ), lengths AS (
-            SELECT thread_id, count(*) AS posts, count(DISTINCT username) AS authors
-            FROM copies WHERE NOT is_excluded AND NOT is_copy GROUP BY thread_id
-        )
-        SELECT part, byte_offset, CASE
-            WHEN is_excluded THEN 'excluded.tag'
-            WHEN is_copy THEN 'duplicate'
-            WHEN posts < $min_posts THEN 'excluded.min_posts'
-            WHEN authors < $min_authors THEN 'excluded.min_authors' END AS reason
-        FROM copies LEFT JOIN lengths USING (thread_id)
-        """,
-        {
-            "excluded": [tag.lower() for tag in corpus.exclude_tags],
-            "min_posts": corpus.min_posts,
-            "min_authors": corpus.min_authors,
-        },
-    )
+def _folded(name: str) -> str:
+    """A forum name as it may be written in a mention."""
+    return " ".join(repair(name).casefold().split())
 
 
-def _write_rejects(
-    connection: duckdb.DuckDBPyConnection, staged: Mapping[str, pathlib.Path], folder: pathlib.Path
-) -> None:
-    """rejects/<part>.parquet: what the part's own parsing dropped, and what was dropped here."""
-    folder.mkdir()
-    names = ", ".join(rejects.SCHEMA.names)
-    for part, source in staged.items():
-        connection.execute(
-            f"""
-            COPY (
-                SELECT {names} FROM read_parquet({_quoted(source / "rejects.parquet")})
-                UNION ALL
-                SELECT {names} FROM post JOIN verdict USING (part, byte_offset)
-                WHERE part = '{part}' AND reason IS NOT NULL
-                ORDER BY byte_offset
-            ) TO {_quoted(folder / f"{part}.parquet")} (FORMAT parquet, COMPRESSION zstd)
-            """
-        )
-
-
-def _threads(connection: duckdb.DuckDBPyConnection) -> Iterator[list[dict]]:
-    """Kept posts, thread by thread, each in time order."""
-    relation = connection.sql(
-        """
-        SELECT thread_id, title, tags, username, posted_at, text, part
-        FROM post JOIN verdict USING (part, byte_offset) JOIN part USING (part)
-        WHERE reason IS NULL
-        ORDER BY thread_id, posted_at, position, byte_offset
-        """
-    )
-    posts = itertools.chain.from_iterable(batch.to_pylist() for batch in relation.to_arrow_reader(2_000))
-    for _, thread in itertools.groupby(posts, key=lambda post: post["thread_id"]):
-        yield list(thread)
+def _public(title: str) -> str:
+    """A title on one line, without contact details."""
+    text = " ".join(title.split())
+    return contact_details.ip_address(contact_details.phone(contact_details.email(text)))
 
 
 @contextlib.contextmanager
-def _split_files(folder: pathlib.Path) -> Iterator[dict[str, BatchedRows]]:
+def _split_files(folder: pathlib.Path, splits: Sequence[str]) -> Iterator[dict[str, pq.ParquetWriter]]:
     """One parquet file a split, also for a split that stays empty."""
     with contextlib.ExitStack() as stack:
         files = {}
-        for split in SPLITS:
-            (folder / split).mkdir()
-            path = folder / split / "00000.parquet"
-            files[split] = stack.enter_context(BatchedRows(path, THREADS, batch=200))
+        for split in splits:
+            (folder / split).mkdir(exist_ok=True)
+            writer = pq.ParquetWriter(folder / split / "00000.parquet", THREADS, compression="zstd")
+            files[split] = stack.enter_context(writer)
         yield files
-
-
-def _quoted(path: pathlib.Path) -> str:
-    """`path` as an SQL string."""
-    return "'" + str(path).replace("'", "''") + "'"

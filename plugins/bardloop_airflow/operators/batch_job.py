@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from bardloop_airflow.commands import accelerate_launcher, job_command
@@ -35,6 +35,7 @@ class BatchJobOperator(BaseOperator):
         accelerate: start it with `accelerate launch` and the resources of the recipe's batch section; other jobs
             ask for one CPU.
         event_facts: fields of the summary that go into the events of this task's outlets, beside the settings.
+        links: buttons of this task in Airflow's UI. A mapped task has none.
 
     Raises:
         AirflowFailException: the recipe or the arguments are wrong; a retry would not help.
@@ -52,6 +53,7 @@ class BatchJobOperator(BaseOperator):
         arguments: Mapping[str, str] | Any = None,
         accelerate: bool = False,
         event_facts: Sequence[str] = (),
+        links: Sequence[BaseOperatorLink] = (),
         **kwargs,
     ):
         super().__init__(**kwargs)
@@ -60,6 +62,7 @@ class BatchJobOperator(BaseOperator):
         self.arguments = arguments
         self.accelerate = accelerate
         self.event_facts = event_facts
+        self.operator_extra_links = tuple(links)
         self._backend = None
         self._submission_id: str | None = None
 

@@ -1,0 +1,203 @@
+"""From a forum post (HTML, BBCode, or both at once) to plain text in paragraphs.
+
+In: the `message` column of an in-character row. Out: paragraphs with an empty line between them, lines with a line
+break; "" when nothing is left. Words, quotation marks, apostrophes and dashes stay as they were written. Mentions of
+forum users come out as `[@name]`, which threads.py turns into aliases.
+
+The order of work is that of `contracts.recipe.Clean`. Every rule has a cheap test before the work, since most posts
+need few of them. Cleaning what is clean changes nothing: a post is gone over again until it stays as it is.
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Callable
+
+from contracts.recipe import Clean
+from jobs.corpus.cleaning import contact_details, out_of_character
+from jobs.corpus.cleaning.emphasis import with_asterisks, without_marks
+from jobs.corpus.cleaning.markup import EMPHASIS_CLOSE, EMPHASIS_OPEN, Markup, harmless
+from jobs.corpus.cleaning.mojibake import repair
+
+RULES = tuple(Clean.model_fields)
+"""Names of the rules, in their order."""
+MENTION = re.compile(r"\[@([^\[\]<>@\n]{1,60})\]")
+"""A mention in cleaned text; group 1 is the forum name."""
+MAX_PASSES = 50
+
+_CONTROL = {code: None for code in (0, 1, *range(0x04, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F)}
+_INVISIBLE = re.compile(  # all but tab, line feed, the marks of emphasis and the joiners of letters
+    "[\x00\x01\x04-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\ufeff\ufff9-\ufffb\ue000-\uf8ff\U000e0000-\U000e007f\U000f0000-\U0010ffff]"
+)
+_ODD = re.compile("[^\n -~‘’“”–—…•«»]")
+"""What ordinary typography does not use."""
+_DIGIT = re.compile("[0-9]")
+_TO_REPAIR, _TO_HIDE, _TO_COMPOSE, _TO_DROP = 1, 2, 4, 8
+_ORDINARY = re.compile(
+    "(?:[\n -%'-/:;=?A-Z\\\\\\]-z{-~‘’“”–—…]++|</?(?:p|em|strong|i|b)>|<br ?/?>)*+"
+)
+_EMPHASIS_BEGIN = re.compile("<(?:em|strong|i|b)>")
+_EMPHASIS_END = re.compile("</(?:em|strong|i|b)>")
+_NEED_DIGITS = ("phone", "ip_address")
+_EARLY = {"html", "bbcode", "images", "dice", "quotes", "spoilers", "mentions", "mojibake", "invisible"}
+"""Rules that work before the characters are settled: after these alone, no character needs another look."""
+
+
+class Cleaner:
+    """Cleans posts as the recipe says."""
+
+    def __init__(self, rules: Clean):
+        self._rules = rules
+        self._markup = Markup(rules)
+        self._takes_shortcut = rules.html and rules.emphasis == "keep"
+        self._text_rules: list[tuple[str, Callable[[str], str]]] = [
+            (name, rule)
+            for name, is_on, rule in (
+                ("links", rules.links, out_of_character.links),
+                ("asides", rules.asides, out_of_character.asides),
+                ("ooc", rules.ooc, out_of_character.ooc),
+                ("emoji", rules.emoji == "drop", out_of_character.emoji),
+                ("email", rules.email, contact_details.email),
+                ("phone", rules.phone, contact_details.phone),
+                ("ip_address", rules.ip_address, contact_details.ip_address),
+            )
+            if is_on
+        ]
+
+    def clean(self, message: str) -> tuple[str, list[str]]:
+        """Plain text of `message`, "" when nothing is left that a reader of the scene would miss, and the names of
+        the rules that changed something (a name can stand there more than once).
+
+        Raises:
+            RuntimeError: no end after MAX_PASSES passes.
+        """
+        if self._takes_shortcut and (plain := _ordinary(message)) is not None:
+            return plain
+        fired: list[str] = []
+        text = message.replace("\r\n", "\n").replace("\r", "\n") if "\r" in message else message
+        for _ in range(MAX_PASSES):
+            before, rules_before = text, len(fired)
+            text = self._pass(text, fired)
+            if len(fired) == rules_before or not _may_hold_more(text, fired) or text == before:
+                return text, fired
+        raise RuntimeError(f"cleaning a post of {len(message)} characters came to no end")
+
+    def _pass(self, text: str, fired: list[str]) -> str:
+        if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:
+            text = without_marks(text)
+        if "<" in text or "[" in text or "&" in text:
+            text = self._markup.to_text(text, fired)
+        text, odd = self._characters(text, fired)
+        has_digits = _DIGIT.search(text) is not None
+        for name, rule in self._text_rules:
+            if (name in _NEED_DIGITS and not has_digits) or (name == "emoji" and not odd & _TO_DROP):
+                continue
+            changed = rule(text)
+            if changed != text:
+                fired.append(name)
+                text = changed
+        if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:
+            text = with_asterisks(text) if self._rules.emphasis == "keep" else without_marks(text)
+        text = _paragraphs(text)
+        return harmless(text) if self._rules.html else text
+
+    def _characters(self, text: str, fired: list[str]) -> tuple[str, int]:
+        """`text` without mojibake and characters that nobody sees, and what its odd characters ask for."""
+        if text.isascii():
+            if self._rules.invisible and not _is_visible(text):
+                visible = text.translate(_CONTROL)
+                if len(visible) != len(text):
+                    fired.append("invisible")
+                    text = visible
+            return text, 0
+        before, odd = None, 0
+        while before != text:
+            before, odd = text, _odd(text)
+            if odd & _TO_REPAIR and self._rules.mojibake and (repaired := repair(text)) != text:
+                fired.append("mojibake")
+                text = repaired
+                odd = _odd(text)
+            if odd & (_TO_HIDE | _TO_COMPOSE) and self._rules.invisible:
+                visible = unicodedata.normalize("NFC", _INVISIBLE.sub("", text))
+                if visible != text:
+                    fired.append("invisible")
+                    text = visible
+        return text, odd
+
+
+def _is_visible(text: str) -> bool:
+    """Whether ASCII `text` has no control characters but line feeds and the marks of emphasis."""
+    return text.replace("\n", "").replace(EMPHASIS_OPEN, "").replace(EMPHASIS_CLOSE, "").isprintable()
+
+
+def _odd(text: str) -> int:
+    """What the characters that ordinary typography does not use ask for, all together."""
+    asked = 0
+    for char in set(_ODD.findall(text)):
+        asked |= _asks_for(char)
+    return asked
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _asks_for(char: str) -> int:
+    """What one odd character asks for: repair, hiding, composing, dropping as emoji; several can be true."""
+    return (
+        _TO_REPAIR * ("\u00c2" <= char <= "\u00f4")
+        | _TO_HIDE * (_INVISIBLE.match(char) is not None)
+        | _TO_COMPOSE * (unicodedata.combining(char) > 0 or unicodedata.normalize("NFC", char) != char or char > "\u1100")
+        | _TO_DROP * (out_of_character.may_be_emoji(char))
+    )
+
+
+def _ordinary(message: str) -> tuple[str, list[str]] | None:
+    """What `clean` gives for the ordinary post, sooner: paragraphs, line breaks and emphasis, and nothing else that a
+    rule could change. None for every other post.
+    """
+    if _ORDINARY.fullmatch(message) is None:
+        return None
+    fired, text = [], message
+    if "<" in text:
+        fired = ["html"]
+        if "<p>" in text or "</p>" in text or "<br" in text:
+            text = text.replace("\n", " ").replace("<p>", "\n\n").replace("</p>", "\n\n")
+            if "<br" in text:
+                text = text.replace("<br>", "\n").replace("<br/>", "\n").replace("<br />", "\n")
+        if "<" in text:
+            text = _EMPHASIS_END.sub(EMPHASIS_CLOSE, _EMPHASIS_BEGIN.sub(EMPHASIS_OPEN, text))
+            text, fired = with_asterisks(text), ["html", "emphasis"]
+    lowered = text.lower()
+    if "((" in text or "://" in text or "www." in lowered or "ooc" in lowered:
+        return None
+    return _paragraphs(text), fired
+
+
+def _may_hold_more(text: str, fired: list[str]) -> bool:
+    """Whether another pass could find something to do: a cheap test that errs on the side of yes."""
+    # fmt: off
+    return ("[" in text or "<" in text or "&" in text or "((" in text or "@" in text or "://" in text
+            or "www." in text or "WWW." in text or "OOC" in text or "ooc" in text
+            or (not text.isascii() and not _EARLY.issuperset(fired) and _ODD.search(text) is not None))
+    # fmt: on
+
+
+def _paragraphs(text: str) -> str:
+    """Paragraphs with their lines trimmed, without those that hold only mentions, asterisks and commas."""
+    paragraphs, lines = [], []
+    for line in text.split("\n"):
+        trimmed = line.strip() if line.isprintable() and "  " not in line else " ".join(line.split())
+        if trimmed:
+            lines.append(trimmed)
+        elif lines:
+            _add_paragraph(paragraphs, lines)
+            lines = []
+    if lines:
+        _add_paragraph(paragraphs, lines)
+    return "\n\n".join(paragraphs)
+
+
+def _add_paragraph(paragraphs: list[str], lines: list[str]) -> None:
+    paragraph = "\n".join(lines)
+    rest = MENTION.sub("", paragraph) if "[@" in paragraph else paragraph
+    if rest.strip(" \n,*"):
+        paragraphs.append(paragraph)

@@ -1,0 +1,110 @@
+"""What the cleaning rules did: how many posts each one changed, and a few of them to look at.
+
+In: messages to clean. Out: their text; in passing, counts and samples for the report.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from pydantic import BaseModel
+
+from contracts.corpus_report import CleaningRule, Sample
+from contracts.recipe import Clean
+from jobs.corpus.cleaning.clean import MENTION, RULES, Cleaner
+from jobs.corpus.policy import may_be_shown
+
+SAMPLES = 4
+"""Of each rule, from each part."""
+CONTEXT = 60
+"""Characters around what a rule changed."""
+LONGEST = 400
+OFF = {"quotes": "keep", "spoilers": "keep", "emphasis": "drop", "emoji": "keep"}
+"""Values that switch a rule off, for rules that are not simply true or false."""
+CONTACT_RULES = ("email", "phone", "ip_address", "mentions")
+"""Rules that take out what nobody should see: their samples show a stand-in for it."""
+
+
+class ThreadSample(Sample):
+    """A sample and where it comes from: the report leaves out those of threads that were excluded."""
+
+    thread: int
+    byte_offset: int
+
+
+class RuleWork(BaseModel):
+    """Posts that a rule changed, and samples."""
+
+    posts: int
+    samples: list[ThreadSample]
+
+
+class Witness:
+    """Cleans posts and remembers what each rule did."""
+
+    def __init__(self, rules: Clean):
+        self._cleaner = Cleaner(rules)
+        self._rules = rules
+        self._posts = dict.fromkeys(RULES, 0)
+        self._samples: dict[str, list[ThreadSample]] = {name: [] for name in RULES}
+        self._wanted = set(RULES)
+        self._without: dict[str, Cleaner] = {}
+
+    def clean(self, message: str, thread: int, byte_offset: int) -> str:
+        """The text of `message`; `thread` and `byte_offset` say where it stands."""
+        text, fired = self._cleaner.clean(message)
+        if fired:
+            rules = set(fired)
+            for rule in rules:
+                self._posts[rule] += 1
+            if not self._wanted.isdisjoint(rules):
+                self._look(message, text, sorted(self._wanted & rules), thread, byte_offset)
+        return text
+
+    def work(self) -> dict[str, RuleWork]:
+        """What each rule did so far."""
+        return {name: RuleWork(posts=self._posts[name], samples=self._samples[name]) for name in RULES}
+
+    def _look(self, message: str, text: str, rules: list[str], thread: int, byte_offset: int) -> None:
+        """Take samples of `message` for rules that want more."""
+        for rule in rules:
+            before, after = excerpt(self._cleaner_without(rule).clean(message)[0], text)
+            if before == after or not (may_be_shown(before) and may_be_shown(after)):
+                continue
+            if rule in CONTACT_RULES:
+                before = "".join("x" if char.isalnum() else char for char in before)
+            sample = ThreadSample(before=before, after=after, thread=thread, byte_offset=byte_offset)
+            self._samples[rule].append(sample)
+            if len(self._samples[rule]) == SAMPLES:
+                self._wanted.discard(rule)
+
+    def _cleaner_without(self, rule: str) -> Cleaner:
+        if rule not in self._without:
+            self._without[rule] = Cleaner(self._rules.model_copy(update={rule: OFF.get(rule, False)}))
+        return self._without[rule]
+
+
+def excerpt(before: str, after: str) -> tuple[str, str]:
+    """Where the two differ, with CONTEXT characters around it."""
+    shortest = min(len(before), len(after))
+    start = next((index for index in range(shortest) if before[index] != after[index]), shortest)
+    end = next((index for index in range(shortest - start) if before[-1 - index] != after[-1 - index]), shortest - start)
+    start, end = max(start - CONTEXT, 0), max(end - CONTEXT, 0)
+    pair = before[start : len(before) - end], after[start : len(after) - end]
+    return tuple(MENTION.sub("[@…]", text)[:LONGEST] for text in pair)
+
+
+def merged(rules: Clean, parts: Sequence[Mapping[str, RuleWork]], hidden: Collection[int]) -> dict[str, CleaningRule]:
+    """What each rule did in all parts; no samples of threads in `hidden`."""
+    settings = rules.model_dump()
+    return {
+        name: CleaningRule(
+            setting=settings[name],
+            posts=sum(part[name].posts for part in parts),
+            samples=[
+                Sample(before=sample.before, after=sample.after)
+                for part in parts
+                for sample in part[name].samples
+                if sample.thread not in hidden
+            ][:SAMPLES],
+        )
+        for name in RULES
+    }

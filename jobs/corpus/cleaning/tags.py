@@ -1,0 +1,121 @@
+"""What a tag means: HTML's and BBCode's, in one vocabulary.
+
+In: the text of one tag, brackets included. Out: a Tag, or None when it is no markup: [laughter] and < b > are text.
+"""
+
+import functools
+import re
+from dataclasses import dataclass
+from enum import Enum, auto
+
+
+class Kind(Enum):
+    """What a tag does to the text around it."""
+
+    PLAIN = auto()
+    """Nothing: only the tag goes."""
+    PARAGRAPH = auto()
+    LINE = auto()
+    EMPHASIS = auto()
+    MENTION = auto()
+    """Its text is a forum name."""
+    QUOTE = auto()
+    CITED_QUOTE = auto()
+    SPOILER = auto()
+    MEDIA = auto()
+    DICE = auto()
+    ADDRESS = auto()
+    """Its text is a bare address."""
+    ASIDE = auto()
+    OPAQUE = auto()
+    """HTML whose text is not for readers, or that only a parser understands."""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """One tag. `pairs_with` is the same for an opening tag and the closing tag that ends it."""
+
+    kind: Kind
+    closes: bool
+    pairs_with: str
+    is_html: bool
+    name: str = ""
+    """The forum name of a `[@mention]`."""
+
+
+_HTML = {
+    **dict.fromkeys("em i strong b".split(), Kind.EMPHASIS),
+    **dict.fromkeys(
+        "p div ul ol li dl dt dd h1 h2 h3 h4 h5 h6 hr table thead tbody tr pre section article aside details summary "
+        "center figure figcaption header footer".split(),
+        Kind.PARAGRAPH,
+    ),
+    **dict.fromkeys(
+        "span u s del ins sub sup small big font abbr code kbd mark cite q strike tt td th a time label".split(),
+        Kind.PLAIN,
+    ),
+    **dict.fromkeys("img source track embed picture".split(), Kind.MEDIA),
+    "br": Kind.LINE,
+    "blockquote": Kind.QUOTE,
+}
+_BBCODE = {
+    **dict.fromkeys("b i em strong".split(), Kind.EMPHASIS),
+    **dict.fromkeys(
+        "center left right justify indent list table row cell header h1 h2 h3 h4 h5 h6 code pre".split(),
+        Kind.PARAGRAPH,
+    ),
+    **dict.fromkeys("u s sub sup size color colour font abbr highlight mark noparse anchor goto ic".split(), Kind.PLAIN),
+    **dict.fromkeys("img image youtube video media soundcloud audio".split(), Kind.MEDIA),
+    **dict.fromkeys("dice roll".split(), Kind.DICE),
+    **dict.fromkeys("hider spoiler".split(), Kind.SPOILER),
+    **dict.fromkeys("hr br *".split(), Kind.LINE),
+    **dict.fromkeys("url email".split(), Kind.PLAIN),
+    "quote": Kind.QUOTE,
+    "ooc": Kind.ASIDE,
+}
+_CLASSES = (
+    (re.compile(r"mention", re.I), Kind.MENTION),
+    (re.compile(r"quote", re.I), Kind.CITED_QUOTE),
+    (re.compile(r"hider|spoiler", re.I), Kind.SPOILER),
+    (re.compile(r"\bdice|\broll|-dice\b|-roll\b", re.I), Kind.DICE),
+)
+"""What the class of a container says it is."""
+_HTML_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)((?:\s[^<>]*)?)/?>")
+_CLASS = re.compile(r"""\bclass\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.I)
+_BBCODE_TAG = re.compile(r"\[(/?)([A-Za-z][A-Za-z0-9]*|\*)([= ][^\[\]\n]*)?\]")
+_BBCODE_MENTION = re.compile(r"\[@([^\[\]<>@\n]{1,60})\]")
+
+
+@functools.lru_cache(maxsize=8192)
+def tag(text: str) -> Tag | None:
+    """The tag that `text` is; None when it is ordinary text."""
+    return _html(text) if text[0] == "<" else _bbcode(text)
+
+
+def _html(text: str) -> Tag | None:
+    match = _HTML_TAG.fullmatch(text)
+    if match is None:
+        opaque = text[1:2] in ("!", "?", "/")
+        return Tag(Kind.OPAQUE, False, "", True) if opaque else None
+    closes, name = bool(match[1]), match[2].lower()
+    kind = _HTML.get(name, Kind.OPAQUE)
+    if not closes and name in ("a", "span", "div", "blockquote", "p") and (said := _CLASS.search(match[3])):
+        kind = next((kind for pattern, kind in _CLASSES if pattern.search(said[0])), kind)
+    if kind is Kind.QUOTE and "cite" in match[3]:
+        kind = Kind.CITED_QUOTE
+    return Tag(kind, closes, f"<{name}", True)
+
+
+def _bbcode(text: str) -> Tag | None:
+    if match := _BBCODE_MENTION.fullmatch(text):
+        return Tag(Kind.MENTION, False, "", False, match[1].strip())
+    match = _BBCODE_TAG.fullmatch(text)
+    name = match[2].lower() if match else ""
+    if name not in _BBCODE:
+        return None
+    kind = _BBCODE[name]
+    if match[3] and kind is Kind.QUOTE:
+        kind = Kind.CITED_QUOTE
+    if not match[3] and not match[1] and name in ("url", "email"):
+        kind = Kind.ADDRESS
+    return Tag(kind, bool(match[1]), f"[{name}", False)

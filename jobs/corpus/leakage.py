@@ -1,0 +1,110 @@
+"""How much of the held-out posts stands in the training threads: overlap of 13-grams of words.
+
+In: the corpus's split folders. Out: for every held-out post its 13-grams and those that train has too. Thirteen words are what Brown et al. 2020 ("Language
+Models are Few-Shot Learners", appendix C) used to find test text in training data.
+
+Held-out grams lie in memory, train passes by. When there are more than HELD_OUT of them, one in so many is looked at,
+chosen by hash: a fair sample of every post's grams.
+"""
+
+import math
+import pathlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from contracts.corpus_report import Overlap
+from jobs.corpus.shingles import Hashes, shingles, words
+
+GRAM_WORDS = 13
+HELD_OUT = 6_000_000
+CHARS_PER_WORD = 5
+TEXTS = 4_000
+"""Posts whose grams are made at a time."""
+_FILTER_BITS = 26
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The posts of a held-out split, in the order of its file: 13-grams, and those of them that occur in train."""
+
+    grams: np.ndarray
+    shared: np.ndarray
+
+    def above(self, max_overlap: float) -> np.ndarray:
+        """Which posts have more than this share of their 13-grams in train; bool."""
+        return self.shared > max_overlap * self.grams
+
+    def overlap(self, kept: np.ndarray, max_overlap: float) -> Overlap:
+        """The report's figures for the posts in `kept` (bool)."""
+        kept = kept & (self.grams > 0)
+        share = self.shared[kept] / self.grams[kept]
+        return Overlap(
+            posts=int(kept.sum()),
+            grams=int(self.grams[kept].sum()),
+            shared=int(self.shared[kept].sum()),
+            worst=round(float(share.max(initial=0)), 4),
+            above=int(self.above(max_overlap)[kept].sum()),
+        )
+
+
+def one_in(chars: int) -> int:
+    """Of how many 13-grams one is looked at when `chars` characters are held out."""
+    return max(1, math.ceil(chars / CHARS_PER_WORD / HELD_OUT))
+
+
+def measure(folder: pathlib.Path, held_out: Sequence[str], rate: int) -> dict[str, HeldOut]:
+    """Overlap of the posts of each split in `held_out` with train; one 13-gram in `rate` is looked at."""
+    grams = {split: _all_grams(folder / split, rate) for split in held_out}
+    known = np.unique(np.concatenate([found.values for found in grams.values()]))
+    in_train = _met(known, folder / "train", rate)
+    return {split: _held_out(found, known, in_train) for split, found in grams.items()}
+
+
+def _held_out(found: Hashes, known: np.ndarray, in_train: np.ndarray) -> HeldOut:
+    shared = np.concatenate([[0], np.cumsum(in_train[np.searchsorted(known, found.values)])])
+    return HeldOut(found.counts(), shared[found.offsets[1:]] - shared[found.offsets[:-1]])
+
+
+def _met(known: np.ndarray, train: pathlib.Path, rate: int) -> np.ndarray:
+    """Which of `known` (ascending) occur in the posts of `train`; bool."""
+    met = np.zeros(len(known), bool)
+    if not len(known):
+        return met
+    mask = np.uint64((1 << _FILTER_BITS) - 1)
+    maybe = np.zeros(1 << _FILTER_BITS, bool)  # a Bloom filter with one hash: most train grams end here
+    maybe[known & mask] = True
+    for found in _grams(train, rate):
+        values = found.values[maybe[found.values & mask]]
+        place = np.minimum(np.searchsorted(known, values), len(known) - 1)
+        met[place[known[place] == values]] = True
+    return met
+
+
+def _all_grams(split: pathlib.Path, rate: int) -> Hashes:
+    rows = list(_grams(split, rate))
+    if not rows:
+        return Hashes(np.empty(0, np.uint64), np.zeros(1, np.int64))
+    counts = np.concatenate([found.counts() for found in rows])
+    return Hashes(np.concatenate([found.values for found in rows]), np.concatenate([[0], np.cumsum(counts)]))
+
+
+def _grams(split: pathlib.Path, rate: int) -> Iterator[Hashes]:
+    """13-grams of the posts of a split, some thousand posts at a time."""
+    for path in sorted(split.glob("*.parquet")):
+        file = pq.ParquetFile(path)
+        for group in range(file.num_row_groups):
+            messages = file.read_row_group(group, columns=["messages.list.element.text"])["messages"].combine_chunks()
+            texts = messages.flatten().flatten()[0]
+            for begin in range(0, len(texts), TEXTS):
+                yield _sampled(shingles(words(texts.slice(begin, TEXTS)), GRAM_WORDS), rate)
+
+
+def _sampled(grams: Hashes, rate: int) -> Hashes:
+    if rate == 1:
+        return grams
+    chosen = (grams.values >> np.uint64(40)) % np.uint64(rate) == 0
+    total = np.concatenate([[0], np.cumsum(chosen)])
+    return Hashes(grams.values[chosen], total[grams.offsets])
