@@ -15,24 +15,25 @@ import numpy as np
 
 from contracts.corpus_report import CorpusReport, Input, Leakage, Lineage
 from contracts.recipe import Corpus, Recipe
-from jobs.corpus import atomic, leakage
-from jobs.corpus.components import thread_links
-from jobs.corpus.copies import find_copies
+from jobs.corpus import atomic
+from jobs.corpus.assembly import leakage
+from jobs.corpus.assembly.components import thread_links
+from jobs.corpus.assembly.dropped import write_duplicates, write_rejects
+from jobs.corpus.assembly.split import SPLITS, Links, deal
+from jobs.corpus.assembly.staged import Staged
+from jobs.corpus.assembly.threads import WrittenSplit, write_threads
+from jobs.corpus.assembly.verdicts import drop_overlapping, judge
 from jobs.corpus.digest import CODE_VERSION, corpus_digest, recipe_digest
 from jobs.corpus.disk import full_disk_explained
 from jobs.corpus.download import choose_parts
-from jobs.corpus.dropped import write_duplicates, write_rejects
+from jobs.corpus.duplicates.copies import find_copies
+from jobs.corpus.duplicates.near_duplicates import find_near_duplicates
 from jobs.corpus.engine import parse_parts
-from jobs.corpus.near_duplicates import find_near_duplicates
-from jobs.corpus.part import parse_part, read_parsed
-from jobs.corpus.report import make_report
-from jobs.corpus.report_page import render
-from jobs.corpus.sidecar import Sidecar, read_sidecar
-from jobs.corpus.split import SPLITS, Links, deal
-from jobs.corpus.staged import Staged
+from jobs.corpus.fetching.sidecar import Sidecar, read_sidecar
+from jobs.corpus.parsing.part import parse_part, read_parsed
+from jobs.corpus.reporting.page import render
+from jobs.corpus.reporting.report import make_report
 from jobs.corpus.stages import stage
-from jobs.corpus.threads import WrittenSplit, write_threads
-from jobs.corpus.verdicts import drop_overlapping, judge
 from jobs.errors import JobError
 
 log = logging.getLogger(__name__)
@@ -154,9 +155,7 @@ def _without_overlap(
     if len(overlapping):
         drop_overlapping(staged, corpus, overlapping)
         written = written | write_threads(staged, splits, folder, held_out)
-    figures = {
-        split: found[split].overlap(np.isin(ids[split], written[split].ids), limit) for split in held_out
-    }
+    figures = {split: found[split].overlap(np.isin(ids[split], written[split].ids), limit) for split in held_out}
     for split, overlap in figures.items():
         if overlap.above:
             raise JobError(f"{split}: {overlap.above} posts share more than {limit:.0%} with train; please report this")

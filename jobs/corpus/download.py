@@ -14,10 +14,11 @@ from multiprocessing.pool import ThreadPool
 import filelock
 
 from contracts.recipe import Part, Recipe, RecipeError
-from jobs.corpus import atomic, disk, progress, sources
-from jobs.corpus.attempts import SourceError, Unreachable
-from jobs.corpus.fetch import is_unchanged
-from jobs.corpus.sidecar import Sidecar, read_sidecar, sidecar_path, trusted_sidecar
+from jobs.corpus import atomic, disk
+from jobs.corpus.fetching import progress, sources
+from jobs.corpus.fetching.attempts import SourceError, Unreachable
+from jobs.corpus.fetching.fetch import is_unchanged
+from jobs.corpus.fetching.sidecar import Sidecar, read_sidecar, sidecar_path, trusted_sidecar
 from jobs.errors import JobError
 
 __all__ = ["Sidecar", "choose_parts", "read_sidecar", "run"]

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Mapping
 
 from contracts.recipe import Recipe
-from jobs.corpus.part import parse_part
-from jobs.corpus.sidecar import Sidecar
+from jobs.corpus.fetching.sidecar import Sidecar
+from jobs.corpus.parsing.part import parse_part
 from jobs.errors import JobError
 
 log = logging.getLogger(__name__)

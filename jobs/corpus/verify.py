@@ -9,9 +9,9 @@ import logging
 import pathlib
 
 from contracts.recipe import Part, Recipe
-from jobs.corpus import seven_zip
 from jobs.corpus.download import choose_parts
-from jobs.corpus.sidecar import sha256_of, stored_sidecar
+from jobs.corpus.fetching import seven_zip
+from jobs.corpus.fetching.sidecar import sha256_of, stored_sidecar
 
 log = logging.getLogger(__name__)
 

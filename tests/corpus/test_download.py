@@ -9,7 +9,7 @@ import pytest
 
 from contracts.recipe import RecipeError
 from jobs.__main__ import main
-from jobs.corpus import attempts
+from jobs.corpus.fetching import attempts
 from jobs.errors import JobError
 from tests.corpus.downloads import arrived, command, fetch, pack, raw, recipe
 from tests.corpus.http_server import serving

@@ -8,7 +8,7 @@ import tomllib
 
 import pytest
 
-from jobs.corpus import attempts, progress
+from jobs.corpus.fetching import attempts, progress
 from jobs.errors import JobError
 from tests.corpus.downloads import ROOT, arrived, fetch, pack, raw, recipe, start, wait_for
 from tests.corpus.http_server import serving

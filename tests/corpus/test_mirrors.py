@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from jobs.corpus import attempts
+from jobs.corpus.fetching import attempts
 from jobs.errors import JobError
 from tests.corpus.downloads import arrived, fetch, pack, raw, recipe
 from tests.corpus.http_server import serving

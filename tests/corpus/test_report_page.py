@@ -6,7 +6,7 @@ import re
 import pytest
 
 from contracts.corpus_report import CorpusReport
-from jobs.corpus.report_page import render
+from jobs.corpus.reporting.page import render
 from tests.corpus.reports import DROPPED, HOSTILE, account, histogram, rule, two_parts
 
 

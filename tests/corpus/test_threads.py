@@ -7,8 +7,8 @@ import duckdb
 import pytest
 
 from contracts.recipe import Split
-from jobs.corpus.split import split_of
-from jobs.corpus.threads import alias
+from jobs.corpus.assembly.split import split_of
+from jobs.corpus.assembly.threads import alias
 from tests.corpus.archives import csv_bytes, post, run_corpus, run_download
 
 

@@ -1,6 +1,6 @@
 """Forum text on a page: nothing hides, differences are marked."""
 
-from jobs.corpus.visible_text import difference, visible
+from jobs.corpus.reporting.visible_text import difference, visible
 
 
 def test_visible_text_names_what_shows_nothing():

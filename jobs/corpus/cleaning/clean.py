@@ -9,6 +9,7 @@ need few of them. Cleaning what is clean changes nothing: a post is gone over ag
 """
 
 import functools
+import html
 import re
 import unicodedata
 from collections.abc import Callable
@@ -16,29 +17,34 @@ from collections.abc import Callable
 from contracts.recipe import Clean
 from jobs.corpus.cleaning import contact_details, out_of_character
 from jobs.corpus.cleaning.emphasis import with_asterisks, without_marks
-from jobs.corpus.cleaning.markup import EMPHASIS_CLOSE, EMPHASIS_OPEN, Markup, harmless
+from jobs.corpus.cleaning.markup import EMPHASIS_CLOSE, EMPHASIS_OPEN, ENTITY, Markup, harmless
 from jobs.corpus.cleaning.mojibake import repair
 
 RULES = tuple(Clean.model_fields)
 """Names of the rules, in their order."""
 MENTION = re.compile(r"\[@([^\[\]<>@\n]{1,60})\]")
 """A mention in cleaned text; group 1 is the forum name."""
+_WRITTEN_MENTION = re.compile(r"\[@[^\s\[\]<>@](?:[^\[\]<>@\n]{0,58}[^\s\[\]<>@])?\]")
 MAX_PASSES = 50
 
-_CONTROL = {code: None for code in (0, 1, *range(0x04, 0x09), 0x0B, 0x0C, *range(0x0E, 0x20), 0x7F)}
+_CONTROL = dict.fromkeys((0, 1, *range(4, 9), 11, 12, *range(14, 32), 127))
 _INVISIBLE = re.compile(  # all but tab, line feed, the marks of emphasis and the joiners of letters
     "[\x00\x01\x04-\x08\x0b-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e"
     "\u2060-\u206f\ufeff\ufff9-\ufffb\ue000-\uf8ff\U000e0000-\U000e007f\U000f0000-\U0010ffff]"
 )
 _ODD = re.compile("[^\n -~‘’“”–—…•«»]")
 """What ordinary typography does not use."""
-_DIGIT = re.compile("[0-9]")
+_DIGITS = "0123456789"
 _TO_REPAIR, _TO_HIDE, _TO_COMPOSE, _TO_DROP = 1, 2, 4, 8
 _ORDINARY = re.compile(
-    "(?:[\n -%'-/:;=?A-Z\\\\\\]-z{-~‘’“”–—…]++|</?(?:p|em|strong|i|b)>|<br ?/?>)*+"
+    r"""(?:[\n -%'-;=?A-Z\\\]-z{-~‘’“”–—…]++
+    |[à-öø-ÿ](?=[\n\ !-%'-;=-Z\\-~])
+    |</?(?:p|em|strong|i|b)>|<br\ ?/?>|\[/?[bi]\]
+    |&(?:(?:amp;)?(?=[\n\ ])|quot;|\#0?39;|apos;|nbsp;|[lr][sd]quo;|[mn]dash;|hellip;)
+    )*+""",
+    re.VERBOSE,
 )
-_EMPHASIS_BEGIN = re.compile("<(?:em|strong|i|b)>")
-_EMPHASIS_END = re.compile("</(?:em|strong|i|b)>")
+_EMPHASIS_TAG = re.compile(r"[<\[](/?)(?:em|strong|i|b)[>\]]")
 _NEED_DIGITS = ("phone", "ip_address")
 _EARLY = {"html", "bbcode", "images", "dice", "quotes", "spoilers", "mentions", "mojibake", "invisible"}
 """Rules that work before the characters are settled: after these alone, no character needs another look."""
@@ -89,7 +95,7 @@ class Cleaner:
         if "<" in text or "[" in text or "&" in text:
             text = self._markup.to_text(text, fired)
         text, odd = self._characters(text, fired)
-        has_digits = _DIGIT.search(text) is not None
+        has_digits = any(map(text.__contains__, _DIGITS))
         for name, rule in self._text_rules:
             if (name in _NEED_DIGITS and not has_digits) or (name == "emoji" and not odd & _TO_DROP):
                 continue
@@ -145,40 +151,62 @@ def _asks_for(char: str) -> int:
     return (
         _TO_REPAIR * ("\u00c2" <= char <= "\u00f4")
         | _TO_HIDE * (_INVISIBLE.match(char) is not None)
-        | _TO_COMPOSE * (unicodedata.combining(char) > 0 or unicodedata.normalize("NFC", char) != char or char > "\u1100")
+        | _TO_COMPOSE
+        * (unicodedata.combining(char) > 0 or unicodedata.normalize("NFC", char) != char or char > "\u1100")
         | _TO_DROP * (out_of_character.may_be_emoji(char))
     )
 
 
 def _ordinary(message: str) -> tuple[str, list[str]] | None:
-    """What `clean` gives for the ordinary post, sooner: paragraphs, line breaks and emphasis, and nothing else that a
-    rule could change. None for every other post.
+    """What `clean` gives for the ordinary post, sooner: paragraphs, line breaks, emphasis and the usual entities, and
+    nothing else that a rule could change. None for every other post.
     """
     if _ORDINARY.fullmatch(message) is None:
         return None
     fired, text = [], message
-    if "<" in text:
-        fired = ["html"]
+    if "<" in text or "&" in text:
         if "<p>" in text or "</p>" in text or "<br" in text:
             text = text.replace("\n", " ").replace("<p>", "\n\n").replace("</p>", "\n\n")
             if "<br" in text:
                 text = text.replace("<br>", "\n").replace("<br/>", "\n").replace("<br />", "\n")
-        if "<" in text:
-            text = _EMPHASIS_END.sub(EMPHASIS_CLOSE, _EMPHASIS_BEGIN.sub(EMPHASIS_OPEN, text))
-            text, fired = with_asterisks(text), ["html", "emphasis"]
+        text = html.unescape(text)
+        if text != message:
+            fired.append("html")
+    if "[" in text:
+        fired.append("bbcode")
+    if "<" in text or "[" in text:
+        fired += ["html", "emphasis"] if "<" in text else ["emphasis"]
+        text = with_asterisks(_EMPHASIS_TAG.sub(_emphasis_mark, text))
+    return None if _needs_text_rules(text) else (_paragraphs(text), fired)
+
+
+def _emphasis_mark(tag: re.Match) -> str:
+    return EMPHASIS_CLOSE if tag[1] else EMPHASIS_OPEN
+
+
+def _needs_text_rules(text: str) -> bool:
+    """Whether one of the rules for plain text could apply to `text`, its @ signs aside."""
     lowered = text.lower()
-    if "((" in text or "://" in text or "www." in lowered or "ooc" in lowered:
-        return None
-    return _paragraphs(text), fired
+    if "((" in text or "ooc" in lowered or "www." in lowered or "://" in text or " dot " in lowered:
+        return True
+    if ("at)" in lowered or "at]" in lowered or "at}" in lowered) or "::" in text or text.count(":") > 6:
+        return True
+    digits = sum(map(text.count, _DIGITS))
+    return digits > 6 or (digits > 3 and text.count(".") > 2)
 
 
 def _may_hold_more(text: str, fired: list[str]) -> bool:
     """Whether another pass could find something to do: a cheap test that errs on the side of yes."""
-    # fmt: off
-    return ("[" in text or "<" in text or "&" in text or "((" in text or "@" in text or "://" in text
-            or "www." in text or "WWW." in text or "OOC" in text or "ooc" in text
-            or (not text.isascii() and not _EARLY.issuperset(fired) and _ODD.search(text) is not None))
-    # fmt: on
+    mentions = len(_WRITTEN_MENTION.findall(text)) if "[@" in text else 0
+    if text.count("[") > mentions or ("&" in text and ENTITY.search(text) is not None):
+        return True
+    if "<" in text and "<" in text.replace("< ", ""):
+        return True
+    if _EARLY.issuperset(fired):  # what works on characters and words has seen this text
+        return False
+    if text.count("@") > mentions or _needs_text_rules(text):
+        return True
+    return not text.isascii() and _ODD.search(text) is not None
 
 
 def _paragraphs(text: str) -> str:

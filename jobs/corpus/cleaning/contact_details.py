@@ -40,17 +40,29 @@ _EMAIL_IN_WORDS = re.compile(
 
 def email(text: str) -> str:
     """`text` with each e-mail address replaced by `EMAIL`, also when @ and dots are written as (at) and (dot)."""
-    if "@" in text:
+    if "@" in text and _has_local_part(text):
         text = _EMAIL.sub(EMAIL, text)
-    lowered = text.lower()
-    if "at)" in lowered or "at]" in lowered or "at}" in lowered or " dot " in lowered:
-        text = _EMAIL_IN_WORDS.sub(EMAIL, text)
+    if ")" in text or "]" in text or "}" in text or " dot " in text or " DOT " in text:
+        lowered = text.lower()
+        if "at)" in lowered or "at]" in lowered or "at}" in lowered or " dot " in lowered:
+            text = _EMAIL_IN_WORDS.sub(EMAIL, text)
     return text
+
+
+def _has_local_part(text: str) -> bool:
+    """Whether an @ stands behind what can end a local part: most stand before a forum name."""
+    at = text.find("@")
+    while at >= 0:
+        if at and (text[at - 1].isalnum() or text[at - 1] in "_.%+-"):
+            return True
+        at = text.find("@", at + 1)
+    return False
 
 
 _DASH = "\\-\u2010-\u2013"
 _GAP = f"(?: ?[{_DASH}.] ?|[ \u00a0])"
 _GLUE = f"[{_DASH}.:]"
+_DIGITS = "0123456789"
 _SEVEN_DIGITS = re.compile(f"[0-9](?:[{_DASH}. \u00a0()/]{{0,3}}[0-9]){{6}}")
 # +44 7700 900123, 0044 20 ...: how many of the groups belong to it is for the library to say
 _INTERNATIONAL = (
@@ -88,7 +100,7 @@ def phone(text: str) -> str:
     International numbers in any grouping; national ones of North America and with a trunk zero. Other runs of
     digits stay: dates, ranges, sums, dice, and blocks of more than 11 digits, which are ids.
     """
-    if not _SEVEN_DIGITS.search(text):
+    if sum(map(text.count, _DIGITS)) < 7 or not _SEVEN_DIGITS.search(text):
         return text
     pieces, done, at = [], 0, 0
     while match := _PHONE.search(text, at):
@@ -160,7 +172,7 @@ def ip_address(text: str) -> str:
     """
     if "::" in text or text.count(":") > 6:
         text = _IPV6.sub(_ip, text)
-    return _IPV4.sub(_ip, text) if _FOUR_NUMBERS.search(text) else text
+    return _IPV4.sub(_ip, text) if text.count(".") > 2 and _FOUR_NUMBERS.search(text) else text
 
 
 def _ip(match: re.Match) -> str:

@@ -7,7 +7,7 @@ import re
 
 from jobs.corpus.cleaning.markup import EMPHASIS_CLOSE, EMPHASIS_OPEN
 
-_MARK = re.compile(f"([{EMPHASIS_OPEN}{EMPHASIS_CLOSE}]|\n\\s*\n)")
+_MARK = re.compile(f"([{EMPHASIS_OPEN}{EMPHASIS_CLOSE}]|\n[^\\S\n]*\n)")
 _ADJACENT = re.compile(f"{EMPHASIS_CLOSE}([^\\S\n]*){EMPHASIS_OPEN}")
 
 

@@ -22,7 +22,7 @@ EMPHASIS_OPEN, EMPHASIS_CLOSE = "\x02", "\x03"
 _TAG = re.compile(r"(<[^<>]*>|\[[/@*A-Za-z][^\[\]\n]*\])")
 _UNFINISHED_HTML = re.compile(r"<(?=[A-Za-z/!?])")
 _UNREADABLE = "script, style, svg, iframe, object, video, audio, template, head, title, noscript, textarea, select"
-_ENTITY = re.compile(r"&#?\w")
+ENTITY = re.compile(r"&#?\w")
 _LAYOUT = {Kind.PARAGRAPH, Kind.LINE, Kind.QUOTE, Kind.CITED_QUOTE}
 _STANDS_FOR = {
     Kind.PARAGRAPH: "\n\n",
@@ -98,7 +98,7 @@ class Markup:
             text = pieces[index]
             if flows and "\n" in text:  # in HTML a line break in the source means nothing
                 pieces[index] = text = text.replace("\n", " ")
-            if "&" in text and self._rules.html and _ENTITY.search(text):
+            if "&" in text and self._rules.html and ENTITY.search(text):
                 decoded = html.unescape(text)
                 while decoded != text:  # what was escaped twice is decoded twice
                     fired.append("html")

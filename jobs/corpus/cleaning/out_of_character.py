@@ -6,9 +6,7 @@ In and out: plain text. Each function is one rule and does nothing where its rul
 import re
 
 _PARENTHESIS = re.compile(r"[()]")
-_OOC_LINE = re.compile(
-    r"^[^\w\n]*OOC\b[^\w\n:\-–—]*[:\-–—].*$|\([^\w\n()]*OOC\b[^()]*\)", re.IGNORECASE | re.MULTILINE
-)
+_OOC_LINE = re.compile(r"^[^\w\n]*OOC\b[^\w\n:\-–—]*[:\-–—].*$|\([^\w\n()]*OOC\b[^()]*\)", re.IGNORECASE | re.MULTILINE)
 _URL = re.compile(r"[^\S\n]?\b(?:https?://|www\.)[^\s<>\"')\]]*[^\s<>\"')\].,;:!?]", re.IGNORECASE)
 _EMOJI = re.compile(
     # Emoji_Presentation=Yes below U+1F000 (Unicode emoji-data.txt), any symbol that asks to be shown as emoji,
@@ -43,7 +41,7 @@ def ooc(text: str) -> str:
 
 def links(text: str) -> str:
     """Without addresses."""
-    return _URL.sub("", text) if "://" in text or "www." in text or "WWW." in text else text
+    return _URL.sub("", text) if ("/" in text and "://" in text) or "www." in text or "WWW." in text else text
 
 
 def may_be_emoji(char: str) -> bool:

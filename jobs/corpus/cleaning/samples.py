@@ -3,6 +3,7 @@
 In: messages to clean. Out: their text; in passing, counts and samples for the report.
 """
 
+import itertools
 from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import BaseModel
@@ -67,7 +68,7 @@ class Witness:
         """Take samples of `message` for rules that want more."""
         for rule in rules:
             before, after = excerpt(self._cleaner_without(rule).clean(message)[0], text)
-            if before == after or not (may_be_shown(before) and may_be_shown(after)):
+            if before == after:
                 continue
             if rule in CONTACT_RULES:
                 before = "".join("x" if char.isalnum() else char for char in before)
@@ -84,12 +85,17 @@ class Witness:
 
 def excerpt(before: str, after: str) -> tuple[str, str]:
     """Where the two differ, with CONTEXT characters around it."""
-    shortest = min(len(before), len(after))
-    start = next((index for index in range(shortest) if before[index] != after[index]), shortest)
-    end = next((index for index in range(shortest - start) if before[-1 - index] != after[-1 - index]), shortest - start)
+    start = _shared(before, after)
+    end = _shared(before[start:][::-1], after[start:][::-1])
     start, end = max(start - CONTEXT, 0), max(end - CONTEXT, 0)
     pair = before[start : len(before) - end], after[start : len(after) - end]
     return tuple(MENTION.sub("[@…]", text)[:LONGEST] for text in pair)
+
+
+def _shared(one: str, other: str) -> int:
+    """Number of characters with which both begin."""
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(1 for _ in pairs)
 
 
 def merged(rules: Clean, parts: Sequence[Mapping[str, RuleWork]], hidden: Collection[int]) -> dict[str, CleaningRule]:
@@ -103,7 +109,7 @@ def merged(rules: Clean, parts: Sequence[Mapping[str, RuleWork]], hidden: Collec
                 Sample(before=sample.before, after=sample.after)
                 for part in parts
                 for sample in part[name].samples
-                if sample.thread not in hidden
+                if sample.thread not in hidden and may_be_shown(f"{sample.before} {sample.after}")
             ][:SAMPLES],
         )
         for name in RULES

@@ -43,36 +43,28 @@ class Tag:
     """The forum name of a `[@mention]`."""
 
 
-_HTML = {
-    **dict.fromkeys("em i strong b".split(), Kind.EMPHASIS),
-    **dict.fromkeys(
-        "p div ul ol li dl dt dd h1 h2 h3 h4 h5 h6 hr table thead tbody tr pre section article aside details summary "
-        "center figure figcaption header footer".split(),
-        Kind.PARAGRAPH,
-    ),
-    **dict.fromkeys(
-        "span u s del ins sub sup small big font abbr code kbd mark cite q strike tt td th a time label".split(),
-        Kind.PLAIN,
-    ),
-    **dict.fromkeys("img source track embed picture".split(), Kind.MEDIA),
-    "br": Kind.LINE,
-    "blockquote": Kind.QUOTE,
+_HTML_NAMES = {
+    Kind.EMPHASIS: "em i strong b",
+    Kind.PARAGRAPH: "p div ul ol li dl dt dd h1 h2 h3 h4 h5 h6 hr table thead tbody tr pre section article aside "
+    "details summary center figure figcaption header footer",
+    Kind.PLAIN: "span u s del ins sub sup small big font abbr code kbd mark cite q strike tt td th a time label",
+    Kind.MEDIA: "img source track embed picture",
+    Kind.LINE: "br",
+    Kind.QUOTE: "blockquote",
 }
-_BBCODE = {
-    **dict.fromkeys("b i em strong".split(), Kind.EMPHASIS),
-    **dict.fromkeys(
-        "center left right justify indent list table row cell header h1 h2 h3 h4 h5 h6 code pre".split(),
-        Kind.PARAGRAPH,
-    ),
-    **dict.fromkeys("u s sub sup size color colour font abbr highlight mark noparse anchor goto ic".split(), Kind.PLAIN),
-    **dict.fromkeys("img image youtube video media soundcloud audio".split(), Kind.MEDIA),
-    **dict.fromkeys("dice roll".split(), Kind.DICE),
-    **dict.fromkeys("hider spoiler".split(), Kind.SPOILER),
-    **dict.fromkeys("hr br *".split(), Kind.LINE),
-    **dict.fromkeys("url email".split(), Kind.PLAIN),
-    "quote": Kind.QUOTE,
-    "ooc": Kind.ASIDE,
+_BBCODE_NAMES = {
+    Kind.EMPHASIS: "b i em strong",
+    Kind.PARAGRAPH: "center left right justify indent list table row cell header h1 h2 h3 h4 h5 h6 code pre",
+    Kind.PLAIN: "u s sub sup size color colour font abbr highlight mark noparse anchor goto ic url email",
+    Kind.MEDIA: "img image youtube video media soundcloud audio",
+    Kind.DICE: "dice roll",
+    Kind.SPOILER: "hider spoiler",
+    Kind.LINE: "hr br *",
+    Kind.QUOTE: "quote",
+    Kind.ASIDE: "ooc",
 }
+_HTML = {name: kind for kind, names in _HTML_NAMES.items() for name in names.split()}
+_BBCODE = {name: kind for kind, names in _BBCODE_NAMES.items() for name in names.split()}
 _CLASSES = (
     (re.compile(r"mention", re.I), Kind.MENTION),
     (re.compile(r"quote", re.I), Kind.CITED_QUOTE),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from jobs.corpus.scan import Block
+from jobs.corpus.parsing.scan import Block
 
 SCHEMA = pa.schema(
     [

@@ -10,8 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from jobs.corpus import policy
-from jobs.corpus.scan import COLUMNS, SOUND, Block
+from jobs.corpus.parsing.scan import COLUMNS, SOUND, Block
 from jobs.errors import JobError
 
 _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
@@ -20,28 +19,27 @@ _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
 class Reader:
     """Reads blocks, one after the other; holds the DuckDB connection that judges them."""
 
-    def __init__(self, ask_policy: bool):
-        """`ask_policy`: whether rows are searched for the terms of policy.py."""
-        signals = policy.sql_signals("message") if ask_policy else policy.Signals("false", "false")
-        self._signs = f"{signals.sexual} AS sexual, {signals.minor} AS minor"
+    def __init__(self):
         self._connection = duckdb.connect(config={"threads": 1, "memory_limit": "256MB"})
 
     def rows(self, block: Block) -> pa.Table:
         """The sound records of `block`, in order: the text of COLUMNS (empty when missing), `record` (its index in
-        the block), `posted_at` (timestamp or null), `reason` (null: readable and in-character), `sexual` and
-        `minor` (whether the row has terms of policy.py; false when that was not asked).
+        the block), `posted_at` (timestamp or null), `reason` (null: readable and in-character).
         """
         table = _parse(block).append_column("record", pa.array(np.flatnonzero(block.verdict == SOUND)))
-        return self._connection.sql(f"""
-            SELECT *, {self._signs}, CASE WHEN posted_at IS NULL THEN 'malformed.timestamp' WHEN thread_type <> 'IC' THEN 'not_ic' END
-                AS reason
+        stamps = table.select(["record", "thread_type", "message_timestamp"])  # noqa: F841 - DuckDB finds it by its name
+        judged = self._connection.sql(f"""
+            SELECT posted_at, CASE
+                WHEN posted_at IS NULL THEN 'malformed.timestamp'
+                WHEN thread_type <> 'IC' THEN 'not_ic' END AS reason
             FROM (
-                SELECT *, CASE WHEN regexp_matches(message_timestamp, '{_TIMESTAMP}')
+                SELECT record, thread_type, CASE WHEN regexp_matches(message_timestamp, '{_TIMESTAMP}')
                     THEN try_cast(message_timestamp AS TIMESTAMP) END AS posted_at
-                FROM "table"
+                FROM stamps
             )
             ORDER BY record
         """).to_arrow_table()
+        return table.append_column("posted_at", judged["posted_at"]).append_column("reason", judged["reason"])
 
 
 def _parse(block: Block) -> pa.Table:

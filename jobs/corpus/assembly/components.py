@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.recipe import Split
-from jobs.corpus.posts import COMMON_LINE
-from jobs.corpus.split import Links, components
-from jobs.corpus.staged import OFFSET_BITS, Staged
+from jobs.corpus.assembly.split import Links, components
+from jobs.corpus.assembly.staged import OFFSET_BITS, Staged
+from jobs.corpus.parsing.posts import COMMON_LINE
 
 
 def near_clusters(staged: Staged) -> None:

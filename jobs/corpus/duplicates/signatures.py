@@ -12,7 +12,7 @@ import pyarrow as pa
 import rensa
 
 from contracts.recipe import NearDuplicates
-from jobs.corpus.shingles import Hashes, shingles
+from jobs.corpus.duplicates.shingles import Hashes, shingles
 
 SEED = 7
 """Changing it makes staged signatures incomparable; raise CODE_VERSION with it."""

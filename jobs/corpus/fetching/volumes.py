@@ -10,10 +10,11 @@ import threading
 
 from pydantic import BaseModel, Field, ValidationError
 
-from jobs.corpus import atomic, seven_zip
-from jobs.corpus.attempts import SourceError
-from jobs.corpus.fetch import fetch, is_unchanged
-from jobs.corpus.partial import Origin, Partial
+from jobs.corpus import atomic
+from jobs.corpus.fetching import seven_zip
+from jobs.corpus.fetching.attempts import SourceError
+from jobs.corpus.fetching.fetch import fetch, is_unchanged
+from jobs.corpus.fetching.partial import Origin, Partial
 
 log = logging.getLogger(__name__)
 

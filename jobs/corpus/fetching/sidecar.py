@@ -9,8 +9,9 @@ import pathlib
 
 from pydantic import ValidationError
 
-from jobs.corpus import atomic, seven_zip
-from jobs.corpus.partial import Origin
+from jobs.corpus import atomic
+from jobs.corpus.fetching import seven_zip
+from jobs.corpus.fetching.partial import Origin
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,8 @@
 """How much of the held-out posts stands in the training threads: overlap of 13-grams of words.
 
-In: the corpus's split folders. Out: for every held-out post its 13-grams and those that train has too. Thirteen words are what Brown et al. 2020 ("Language
-Models are Few-Shot Learners", appendix C) used to find test text in training data.
+In: the corpus's split folders. Out: for every held-out post its 13-grams, and how many of them train has too.
+Thirteen words are what Brown et al. 2020 ("Language Models are Few-Shot Learners", appendix C) used to find test text
+in training data.
 
 Held-out grams lie in memory, train passes by. When there are more than HELD_OUT of them, one in so many is looked at,
 chosen by hash: a fair sample of every post's grams.
@@ -11,18 +12,22 @@ import math
 import pathlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from multiprocessing.pool import ThreadPool
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from contracts.corpus_report import Overlap
-from jobs.corpus.shingles import Hashes, shingles, words
+from jobs.corpus.duplicates.shingles import Hashes, shingles, words
 
 GRAM_WORDS = 13
 HELD_OUT = 6_000_000
 CHARS_PER_WORD = 5
 TEXTS = 4_000
 """Posts whose grams are made at a time."""
+WORKERS = 2
+"""Threads; each holds the grams of TEXTS posts."""
 _FILTER_BITS = 26
 
 
@@ -76,30 +81,39 @@ def _met(known: np.ndarray, train: pathlib.Path, rate: int) -> np.ndarray:
     mask = np.uint64((1 << _FILTER_BITS) - 1)
     maybe = np.zeros(1 << _FILTER_BITS, bool)  # a Bloom filter with one hash: most train grams end here
     maybe[known & mask] = True
-    for found in _grams(train, rate):
-        values = found.values[maybe[found.values & mask]]
+
+    def look(texts: pa.Array) -> None:
+        values = _grams(texts, rate).values
+        values = values[maybe[values & mask]]
         place = np.minimum(np.searchsorted(known, values), len(known) - 1)
         met[place[known[place] == values]] = True
+
+    with ThreadPool(WORKERS) as pool:  # NumPy leaves the interpreter lock alone while it computes
+        for _ in pool.imap_unordered(look, _texts(train)):
+            pass
     return met
 
 
 def _all_grams(split: pathlib.Path, rate: int) -> Hashes:
-    rows = list(_grams(split, rate))
-    if not rows:
-        return Hashes(np.empty(0, np.uint64), np.zeros(1, np.int64))
-    counts = np.concatenate([found.counts() for found in rows])
-    return Hashes(np.concatenate([found.values for found in rows]), np.concatenate([[0], np.cumsum(counts)]))
+    rows = [_grams(texts, rate) for texts in _texts(split)]
+    values = np.concatenate([np.empty(0, np.uint64), *(found.values for found in rows)])
+    counts = np.concatenate([np.empty(0, np.int64), *(found.counts() for found in rows)])
+    return Hashes(values, np.concatenate([[0], np.cumsum(counts)]))
 
 
-def _grams(split: pathlib.Path, rate: int) -> Iterator[Hashes]:
-    """13-grams of the posts of a split, some thousand posts at a time."""
+def _texts(split: pathlib.Path) -> Iterator[pa.Array]:
+    """The posts of a split, some thousand at a time."""
     for path in sorted(split.glob("*.parquet")):
         file = pq.ParquetFile(path)
         for group in range(file.num_row_groups):
             messages = file.read_row_group(group, columns=["messages.list.element.text"])["messages"].combine_chunks()
             texts = messages.flatten().flatten()[0]
             for begin in range(0, len(texts), TEXTS):
-                yield _sampled(shingles(words(texts.slice(begin, TEXTS)), GRAM_WORDS), rate)
+                yield texts.slice(begin, TEXTS)
+
+
+def _grams(texts: pa.Array, rate: int) -> Hashes:
+    return _sampled(shingles(words(texts), GRAM_WORDS), rate)
 
 
 def _sampled(grams: Hashes, rate: int) -> Hashes:

@@ -146,7 +146,9 @@ def _block(data: bytes, last: bool, columns: tuple[str, ...], offset: int, line:
     lines = line + np.searchsorted(line_ends, starts)
     first, second = (marks.bytes[np.minimum(starts + step, len(data) - 1)] for step in (0, 1))
     lengths = ends - starts
-    keep = ~((lengths == 1) & ((first == _LF) | (first == _CR)) | (lengths == 2) & (first == _CR) & (second == _LF))  # an empty line
+    keep = ~(
+        (lengths == 1) & ((first == _LF) | (first == _CR)) | (lengths == 2) & (first == _CR) & (second == _LF)
+    )  # an empty line
     starts, ends, lines, verdicts, bases = (array[keep] for array in (starts, ends, lines, verdicts, bases))
     _mark_nul(data, starts, ends, verdicts)
     _mark_encoding(data, starts, ends, verdicts)
@@ -166,9 +168,7 @@ class _Marks:
         self.quotes = position[is_quote]
         opens = inside[is_quote]
         broken_open, broken_close = self._broken(data, last)
-        self.broken = tuple(
-            self.quotes[np.where(opens ^ base, broken_open, broken_close)] for base in (False, True)
-        )
+        self.broken = tuple(self.quotes[np.where(opens ^ base, broken_open, broken_close)] for base in (False, True))
         self.commas, self.line_ends = (
             tuple(position[(kind == byte) & (inside == base)] for base in (False, True)) for byte in (_COMMA, _LF)
         )
@@ -201,9 +201,9 @@ def _walk(data: bytes, marks: _Marks, last: bool, width: int) -> tuple[np.ndarra
         limit = int(broken[index]) if index < len(broken) else len(data)
         borders = marks.line_ends[base]
         stop = borders[np.searchsorted(borders, position) : np.searchsorted(borders, limit)] + 1
-        if limit == len(data) and last and (stop[-1] if len(stop) else position) < limit:
-            if marks.base_at(limit) == base:  # the last record needs no line end
-                stop = np.append(stop, limit)
+        done = stop[-1] if len(stop) else position
+        if last and limit == len(data) and done < limit and marks.base_at(limit) == base:
+            stop = np.append(stop, limit)  # the last record needs no line end
         if len(stop):
             begin = np.concatenate([[position], stop[:-1]])
             commas = marks.commas[base]
@@ -224,8 +224,10 @@ def _walk(data: bytes, marks: _Marks, last: bool, width: int) -> tuple[np.ndarra
         position = line_end or len(data)
         ends.append([position])
         base = marks.base_at(position)
-    joined = (np.concatenate(column, dtype=kind, casting="unsafe") if column else np.empty(0, kind)
-              for column, kind in ((starts, np.int64), (ends, np.int64), (verdicts, np.uint8), (bases, np.uint8)))
+    joined = (
+        np.concatenate(column, dtype=kind, casting="unsafe") if column else np.empty(0, kind)
+        for column, kind in ((starts, np.int64), (ends, np.int64), (verdicts, np.uint8), (bases, np.uint8))
+    )
     return *joined, position
 
 

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.recipe import NearDuplicates
-from jobs.corpus.shingles import Hashes, shingles, words
-from jobs.corpus.signatures import band_name
-from jobs.corpus.staged import Staged
+from jobs.corpus.assembly.staged import Staged
+from jobs.corpus.duplicates.shingles import Hashes, shingles, words
+from jobs.corpus.duplicates.signatures import band_name
 
 NEIGHBOURS = 20
 """A text that hundreds of posts share is compared with the last few of them, not with all."""
@@ -36,7 +36,7 @@ def find_near_duplicates(staged: Staged, settings: NearDuplicates) -> None:
     connection.execute("CREATE TABLE numbered AS SELECT a, b, row_number() OVER (ORDER BY b, a) - 1 AS n FROM pair")
     for first in range(0, count, AT_ONCE):
         compared = _compared(staged, first, settings)  # noqa: F841 - DuckDB finds it by its name
-        connection.execute("INSERT INTO near SELECT a, b, jaccard FROM compared WHERE jaccard >= ?", [settings.threshold])
+        connection.execute("INSERT INTO near FROM compared WHERE jaccard >= ?", [settings.threshold])
     connection.execute("DROP TABLE candidate; DROP TABLE pair; DROP TABLE numbered; DROP TABLE candidate_text")
 
 
@@ -93,7 +93,7 @@ def _compared(staged: Staged, first: int, settings: NearDuplicates) -> pa.Table:
 
 
 def _sets(grams: Hashes) -> list[np.ndarray]:
-    return [np.unique(grams.values[begin:end]) for begin, end in zip(grams.offsets[:-1], grams.offsets[1:], strict=True)]
+    return [np.unique(row) for row in np.split(grams.values, grams.offsets[1:-1])]
 
 
 def _jaccard(one: np.ndarray, other: np.ndarray) -> float:

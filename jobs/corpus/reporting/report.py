@@ -13,13 +13,13 @@ from pydantic import ValidationError
 
 from contracts.corpus_report import Account, CorpusReport, Leakage, Lineage, RejectExample
 from contracts.recipe import Recipe
-from jobs.corpus import statistics
+from jobs.corpus.assembly.split import Links
+from jobs.corpus.assembly.staged import Staged
+from jobs.corpus.assembly.threads import WrittenSplit
 from jobs.corpus.cleaning import contact_details
 from jobs.corpus.cleaning.samples import RuleWork, merged
 from jobs.corpus.policy import REASON, may_be_shown
-from jobs.corpus.split import Links
-from jobs.corpus.staged import Staged
-from jobs.corpus.threads import WrittenSplit
+from jobs.corpus.reporting import statistics
 from jobs.errors import JobError
 
 EXAMPLES = 4
@@ -61,8 +61,7 @@ def make_report(
     }
     try:
         parts = {
-            part: Account(records=count, kept=kept[part], dropped=dropped[part])
-            for part, count in records.items()
+            part: Account(records=count, kept=kept[part], dropped=dropped[part]) for part, count in records.items()
         }
         total = Account(
             records=sum(records.values()),
@@ -72,7 +71,9 @@ def make_report(
         return CorpusReport(parts=parts, total=total, **facts)
     except ValidationError as error:
         reasons = "; ".join(complaint["msg"] for complaint in error.errors())
-        raise JobError(f"corpus of {recipe.name}: the report does not add up ({reasons}); please report this") from error
+        raise JobError(
+            f"corpus of {recipe.name}: the report does not add up ({reasons}); please report this"
+        ) from error
 
 
 def _count_rejects(folder: pathlib.Path, parts: list[str]) -> dict[str, dict[str, int]]:

@@ -9,9 +9,9 @@ import duckdb
 import numpy as np
 
 from contracts.corpus_report import Distributions, Duplicates, Histogram
-from jobs.corpus import tag_groups
-from jobs.corpus.split import Links, components
-from jobs.corpus.staged import Staged
+from jobs.corpus.assembly import tag_groups
+from jobs.corpus.assembly.split import Links, components
+from jobs.corpus.assembly.staged import Staged
 
 CHARS = [0, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000]
 POSTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]

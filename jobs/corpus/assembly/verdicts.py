@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 
 from contracts.recipe import Corpus
-from jobs.corpus.components import near_clusters
+from jobs.corpus.assembly.components import near_clusters
+from jobs.corpus.assembly.staged import Staged
 from jobs.corpus.policy import REASON
-from jobs.corpus.staged import Staged
 
 
 def judge(staged: Staged, corpus: Corpus) -> None:

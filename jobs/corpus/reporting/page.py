@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import jinja2
 
 from contracts.corpus_report import Account, CorpusReport, Histogram
-from jobs.corpus.report_words import DISTRIBUTIONS, DUPLICATES, REASONS, RULES
-from jobs.corpus.visible_text import difference, visible
+from jobs.corpus.reporting.visible_text import difference, visible
+from jobs.corpus.reporting.words import DISTRIBUTIONS, DUPLICATES, REASONS, RULES
 
 TAGS_SHOWN = 20
 """Most tags of one group on the page. All of them are in report.json."""

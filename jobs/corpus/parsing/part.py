@@ -14,24 +14,24 @@ from collections.abc import Iterator
 
 import filelock
 import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel
 
 from contracts.corpus_report import Account
 from contracts.recipe import Recipe
-from jobs.corpus import atomic, rejects
-from jobs.corpus.archive import GIB, stream_csv
+from jobs.corpus import atomic
 from jobs.corpus.cleaning.samples import RuleWork, Witness
 from jobs.corpus.digest import part_digest
-from jobs.corpus.posts import POSTS, PostBuilder
-from jobs.corpus.read import Reader
-from jobs.corpus.scan import REASONS, SOUND, Block, blocks
-from jobs.corpus.shingles import words
-from jobs.corpus.sidecar import Sidecar
-from jobs.corpus.signatures import schema as signature_schema
-from jobs.corpus.signatures import signatures
-from jobs.corpus.thread_table import ThreadTable
+from jobs.corpus.duplicates.shingles import words
+from jobs.corpus.duplicates.signatures import schema as signature_schema
+from jobs.corpus.duplicates.signatures import signatures
+from jobs.corpus.fetching.sidecar import Sidecar
+from jobs.corpus.parsing import rejects
+from jobs.corpus.parsing.archive import GIB, stream_csv
+from jobs.corpus.parsing.posts import POSTS, PostBuilder
+from jobs.corpus.parsing.read import Reader
+from jobs.corpus.parsing.scan import REASONS, Block, blocks
+from jobs.corpus.parsing.thread_table import ThreadTable
 
 COMPRESSION = {"compression": "zstd", "compression_level": 1}
 """Staged files are written once and read once or twice."""
@@ -81,7 +81,7 @@ def _write_part(part: str, found: Iterator[Block], folder: pathlib.Path, recipe:
     corpus = recipe.corpus
     near = corpus.duplicates.near
     records, kept, dropped = 0, 0, {}
-    reader, threads, witness = Reader(corpus.policy.sexual_minors), ThreadTable(), Witness(corpus.clean)
+    reader, threads, witness = Reader(), ThreadTable(corpus.policy.sexual_minors), Witness(corpus.clean)
     builder = PostBuilder(threads, witness)
     with (
         pq.ParquetWriter(folder / "posts.parquet", POSTS, **COMPRESSION) as posts,

@@ -8,7 +8,7 @@ In: table `post`. Out: tables
 Copies are one unit for whatever comes next: near-duplicates compare units, the split keeps their threads together.
 """
 
-from jobs.corpus.staged import Staged
+from jobs.corpus.assembly.staged import Staged
 
 
 def find_copies(staged: Staged) -> None:

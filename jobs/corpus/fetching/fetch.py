@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterable
 
 import httpx
 
-from jobs.corpus import progress
-from jobs.corpus.attempts import EndedEarly, Interrupted, SourceError, Stopped, check_status, until_answered
-from jobs.corpus.partial import Origin, Partial
+from jobs.corpus.fetching import progress
+from jobs.corpus.fetching.attempts import EndedEarly, Interrupted, SourceError, Stopped, check_status, until_answered
+from jobs.corpus.fetching.partial import Origin, Partial
 
 COPY_CHUNK = 1 << 20
 

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.corpus import tag_groups
+from jobs.corpus.assembly import tag_groups
+from jobs.corpus.assembly.split import SPLITS
+from jobs.corpus.assembly.staged import OFFSET_BITS, Staged
 from jobs.corpus.cleaning import contact_details
 from jobs.corpus.cleaning.clean import MENTION
 from jobs.corpus.cleaning.mojibake import repair
-from jobs.corpus.split import SPLITS
-from jobs.corpus.staged import OFFSET_BITS, Staged
 
 MESSAGE = pa.struct([("author", pa.string()), ("text", pa.string()), ("timestamp", pa.timestamp("us"))])
 THREADS = pa.schema(

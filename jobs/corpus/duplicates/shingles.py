@@ -16,7 +16,6 @@ import pyarrow as pa
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(int(_BASE), -1, 1 << 64))
-_STEP = np.uint64(0xD1342543DE82EF95)
 _LETTERS = np.zeros(256, np.uint8)
 for _byte in range(256):
     if chr(_byte).isalnum() or _byte >= 0x80:
@@ -60,9 +59,9 @@ def shingles(of: Hashes, length: int) -> Hashes:
     count = len(of.values) - length + 1
     if count <= 0:
         return Hashes(np.empty(0, np.uint64), np.zeros_like(of.offsets))
-    values = np.zeros(count, np.uint64)
-    for step in range(length):
-        values = values * _STEP + of.values[step : step + count]
+    powers, inverses = _powers(1 << max(16, len(of.values).bit_length()))
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(of.values * powers[: len(of.values)], dtype=np.uint64)])
+    values = (sums[length:] - sums[:-length]) * inverses[:count]
     per_row = np.maximum(of.counts() - length + 1, 0)
     last_word = np.repeat(of.offsets[1:], of.counts())[:count]
     return Hashes(_mixed(values[np.arange(count) + length <= last_word]), np.concatenate([[0], np.cumsum(per_row)]))
@@ -79,7 +78,7 @@ def _buffer(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _clear_punctuation(data: np.ndarray, letters: np.ndarray) -> None:
-    """Make the general punctuation of Unicode (U+2000 to U+203F: E2 80 xx) no letters: curly quotes, dashes, ellipsis."""
+    """Make curly quotes, dashes and the like no letters: Unicode's general punctuation, U+2000 to U+203F, E2 80 xx."""
     lead = np.flatnonzero(data[:-2] == 0xE2)
     lead = lead[data[lead + 1] == 0x80]
     for step in range(3):

@@ -5,9 +5,9 @@ In: the staged parts with tables `verdict`, `copy`, `near` and `member`. Out: fi
 
 import pathlib
 
-from jobs.corpus import rejects
+from jobs.corpus.assembly.staged import OFFSET_BITS, OFFSET_OF_ID, Staged, post_id, quoted
+from jobs.corpus.parsing import rejects
 from jobs.corpus.policy import REASON
-from jobs.corpus.staged import OFFSET_BITS, OFFSET_OF_ID, Staged, post_id, quoted
 
 
 def write_rejects(staged: Staged, folder: pathlib.Path) -> None:

@@ -9,12 +9,12 @@ import threading
 import urllib.parse
 
 from contracts.recipe import Archive, Part, RecipeError
-from jobs.corpus import seven_zip
-from jobs.corpus.attempts import SourceError, Unreachable
-from jobs.corpus.fetch import fetch
-from jobs.corpus.partial import Partial
-from jobs.corpus.sidecar import Sidecar, sha256_of
-from jobs.corpus.volumes import fetch_volumes, is_split, journal_path
+from jobs.corpus.fetching import seven_zip
+from jobs.corpus.fetching.attempts import SourceError, Unreachable
+from jobs.corpus.fetching.fetch import fetch
+from jobs.corpus.fetching.partial import Partial
+from jobs.corpus.fetching.sidecar import Sidecar, sha256_of
+from jobs.corpus.fetching.volumes import fetch_volumes, is_split, journal_path
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ import numpy as np
 import pyarrow as pa
 
 from jobs.corpus.cleaning.samples import Witness
-from jobs.corpus.scan import Block
-from jobs.corpus.thread_table import ThreadTable
+from jobs.corpus.parsing.scan import Block
+from jobs.corpus.parsing.thread_table import ThreadTable
 
 POSTS = pa.schema(
     [
@@ -47,19 +47,15 @@ class PostBuilder:
         """The posts among `rows`, and one reason a row (None: it is a post)."""
         reasons = _values(rows["reason"])
         columns = (_values(rows[name]) for name in ("thread_title", "thread_tags", "message_username", "message"))
-        signs = zip(_values(rows["sexual"]), _values(rows["minor"]), strict=True)
         offsets = (block.byte_offset + block.start[rows["record"].to_numpy()]).tolist()
-        find, sign, clean = self._threads.find, self._threads.sign, self._witness.clean
+        find, clean = self._threads.find, self._witness.clean
         chosen, threads, authors, usernames, contents, lengths, texts = [], [], [], [], [], [], []
-        for index, (title, tags, username, message, (sexual, minor)) in enumerate(zip(*columns, signs, strict=True)):
-            if reasons[index] not in (None, "not_ic"):
-                continue
+        row_threads = []
+        for index, (title, tags, username, message) in enumerate(zip(*columns, strict=True)):
             thread = find(title, tags)
-            if thread is None:
-                reasons[index] = reasons[index] or "malformed.tags"
-                continue
-            if sexual or minor:
-                sign(thread, sexual, minor)
+            row_threads.append(thread)
+            if thread is None and reasons[index] is None:
+                reasons[index] = "malformed.tags"
             if reasons[index]:
                 continue
             text = clean(message, thread, offsets[index])
@@ -73,6 +69,7 @@ class PostBuilder:
             contents.append(content(text, username))
             lengths.append(len(text))
             texts.append(text)
+        self._threads.note(row_threads, rows["message"])
         picked = np.array(chosen, np.int64)
         records = rows["record"].to_numpy()[picked]
         columns = [

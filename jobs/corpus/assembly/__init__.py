@@ -1,0 +1,1 @@
+"""All parts together: which posts stay, in which thread, in which split."""

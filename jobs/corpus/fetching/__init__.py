@@ -1,0 +1,1 @@
+"""Files from servers and folders, whole and checked."""

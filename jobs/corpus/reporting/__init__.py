@@ -1,0 +1,1 @@
+"""The report: figures, examples, and the page that a person reads."""
