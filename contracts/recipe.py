@@ -125,6 +125,8 @@ class Policy(Section):
     """What is left out for what it is about; docs/data-policy.md."""
 
     exclude_tags: tuple[str, ...] = ("18+",)
+    exclude_threads: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")], ...] = ()
+    """Thread ids to leave out, for example because an author asked for it."""
     sexual_minors: bool = True
     """Whole threads that the rule for sexual content about minors flags."""
 

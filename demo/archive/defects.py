@@ -56,7 +56,8 @@ def posted_twice(row: Row) -> bytes:
 
 def posted_elsewhere(row: Row) -> bytes:
     """The same post in another thread, a day later."""
-    return replace(row, title="Moved from another board", at=row.at + datetime.timedelta(days=1)).line()
+    other = {"title": "A Badger's Share", "tags": ("Casual", "Small Group", "Fantasy", "Medieval")}
+    return replace(row, **other, at=row.at + datetime.timedelta(days=1)).line()
 
 
 def empty(row: Row) -> bytes:

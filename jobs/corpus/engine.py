@@ -1,6 +1,6 @@
 """Where parts are parsed: on this machine's cores, or on a Ray cluster. The work is the same function on both.
 
-In: the parts that are still to be parsed. Out: their staging folders. On a cluster all nodes see the same home.
+In: the parts of the archive. Out: their staging folders. On a cluster all nodes see the same home.
 """
 
 import concurrent.futures
@@ -14,32 +14,35 @@ from collections.abc import Mapping
 
 from contracts.recipe import Recipe
 from jobs.corpus.fetching.sidecar import Sidecar
-from jobs.corpus.parsing.part import parse_part
+from jobs.corpus.parsing.part import parse_part, staging_folder
 from jobs.errors import JobError
 
 log = logging.getLogger(__name__)
 
 
 def parse_parts(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> dict[str, pathlib.Path]:
-    """Parse every part of `sidecars`, several at once; staging folder by part, in the same order.
+    """Parse those parts of `sidecars` that are not parsed yet, several at once; staging folder by part.
 
     Raises:
         JobError: the first failure of a part; no Ray cluster to be found.
     """
-    on = {"local": _on_cores, "ray": _on_ray}[recipe.corpus.engine]
-    folders = on(recipe, home, sidecars)
-    return {part: folders[part] for part in sidecars}
+    folders = {part: staging_folder(recipe, home, part, sidecar) for part, sidecar in sidecars.items()}
+    missing = {part: sidecars[part] for part, folder in folders.items() if not folder.exists()}
+    if missing:
+        {"local": _on_cores, "ray": _on_ray}[recipe.corpus.engine](recipe, home, missing)
+    return folders
 
 
-def _on_cores(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> dict[str, pathlib.Path]:
+def _on_cores(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> None:
     workers = min(len(sidecars), len(os.sched_getaffinity(0)))
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
         # the largest first: no core waits for one that began last
         largest_first = sorted(sidecars.items(), key=lambda item: -item[1].size)
-        waiting = {pool.submit(parse_part, recipe, home, part, sidecar): part for part, sidecar in largest_first}
+        waiting = [pool.submit(parse_part, recipe, home, part, sidecar) for part, sidecar in largest_first]
         try:
-            return {waiting[done]: done.result()[0] for done in concurrent.futures.as_completed(waiting)}
+            for done in concurrent.futures.as_completed(waiting):
+                done.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
@@ -56,40 +59,45 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _on_ray(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> dict[str, pathlib.Path]:
+def _on_ray(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> None:
     import ray
 
     import contracts
     import jobs
 
     address = os.environ.get("RAY_ADDRESS", "auto")
-    started = not ray.is_initialized()
-    try:
-        if started:  # the nodes get this code with the job; what it imports is installed there
-            ray.init(address=address, runtime_env={"py_modules": [contracts, jobs]}, log_to_driver=True)
-    except ConnectionError as error:
+    try:  # the nodes get this code with the job; what it imports is installed there
+        ray.init(address=address, runtime_env={"py_modules": [contracts, jobs]})
+    except (ConnectionError, RuntimeError, ValueError) as error:
         raise JobError(
-            f"corpus.engine: ray: no cluster at {address} ({error}); set RAY_ADDRESS, or corpus.engine=local"
+            f"corpus.engine: ray: no cluster at {address} ({' '.join(str(error).split())}); "
+            "start one and set RAY_ADDRESS, or set corpus.engine=local"
         ) from error
     try:
-        rows = [{"part": part, "sidecar": sidecar.model_dump_json()} for part, sidecar in sidecars.items()]
-        facts = {"recipe": recipe.model_dump_json(), "home": str(home)}
-        parsed = ray.data.from_items(rows, override_num_blocks=len(rows)).map(_parse_row, fn_kwargs=facts, num_cpus=1)
-        results = parsed.take_all()
+        failures = _parse_rows(recipe, home, sidecars)
     finally:
-        if started:
-            ray.shutdown()
-    for result in results:
-        if result["failure"]:
-            raise JobError(result["failure"])
-    return {result["part"]: pathlib.Path(result["folder"]) for result in results}
+        ray.shutdown()
+    if failures:
+        raise JobError(failures[0])
+
+
+def _parse_rows(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> list[str]:
+    """Parse one part a row on the cluster; what went wrong."""
+    import ray.data
+
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    rows = [{"part": part, "sidecar": sidecar.model_dump_json()} for part, sidecar in sidecars.items()]
+    facts = {"recipe": recipe.model_dump_json(), "home": str(home)}
+    parts = ray.data.from_items(rows, override_num_blocks=len(rows))
+    parsed = parts.map(_parse_row, fn_kwargs=facts, num_cpus=1, scheduling_strategy="SPREAD")
+    return [row["failure"] for row in parsed.take_all() if row["failure"]]
 
 
 def _parse_row(row: dict, recipe: str, home: str) -> dict:
     """`parse_part` as Ray Data calls it: rows in, rows out. What a person can mend comes back as text."""
     sidecar = Sidecar.model_validate_json(row["sidecar"])
     try:
-        folder, _ = parse_part(Recipe.model_validate_json(recipe), pathlib.Path(home), row["part"], sidecar)
+        parse_part(Recipe.model_validate_json(recipe), pathlib.Path(home), row["part"], sidecar)
     except JobError as error:
-        return {"part": row["part"], "folder": "", "failure": str(error)}
-    return {"part": row["part"], "folder": str(folder), "failure": ""}
+        return {"part": row["part"], "failure": str(error)}
+    return {"part": row["part"], "failure": ""}

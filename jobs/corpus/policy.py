@@ -9,6 +9,8 @@ import re
 from typing import NamedTuple
 
 REASON = "excluded.minors"
+ON_REQUEST = "excluded.request"
+"""For threads that the recipe names: their text is not stored or shown either."""
 
 
 class Signals(NamedTuple):

@@ -1,12 +1,17 @@
 """Archives, homes and servers for the tests of the corpus jobs."""
 
+import os
 import pathlib
 
 import pytest
+from hypothesis import settings
 
 from demo.archive.pack import pack
 from tests.corpus.archives import Archive
-from tests.corpus.http_server import serving
+from tests.corpus.fetching.http_server import serving
+
+settings.register_profile("corpus", deadline=None, max_examples=200, derandomize="CI" in os.environ)
+settings.load_profile("corpus")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pathlib
 
 from jobs.corpus.assembly.staged import OFFSET_BITS, OFFSET_OF_ID, Staged, post_id, quoted
 from jobs.corpus.parsing import rejects
-from jobs.corpus.policy import REASON
+from jobs.corpus.policy import ON_REQUEST, REASON
 
 
 def write_rejects(staged: Staged, folder: pathlib.Path) -> None:
@@ -21,7 +21,7 @@ def write_rejects(staged: Staged, folder: pathlib.Path) -> None:
                 SELECT {names} FROM read_parquet({quoted(source / "rejects.parquet")})
                 UNION ALL
                 SELECT '{part}' AS part, byte_offset, line, verdict.reason,
-                    CASE WHEN verdict.reason <> '{REASON}' THEN raw END AS raw
+                    CASE WHEN verdict.reason NOT IN ('{REASON}', '{ON_REQUEST}') THEN raw END AS raw
                 FROM (SELECT {post_id(position)} AS id, * FROM read_parquet({quoted(source / "posts.parquet")}))
                 JOIN verdict USING (id) WHERE verdict.reason IS NOT NULL
                 ORDER BY byte_offset

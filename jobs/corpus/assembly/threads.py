@@ -134,15 +134,16 @@ def _rows(posts: pa.Table, facts: dict[int, tuple[str, list[str]]], part_names: 
     numbers = posts["thread"].to_numpy()
     borders = _borders(numbers)
     usernames = posts["username"].to_numpy().tolist()
-    texts = posts["text"].to_numpy().tolist()
+    texts = posts["text"].combine_chunks()
     parts = posts["id"].to_numpy() >> OFFSET_BITS
     authors, columns = [], {name: [] for name in ("thread_id", "title", "tags", "tag_groups", "n_authors", "parts")}
-    named = np.flatnonzero(pc.match_substring(posts["text"], "[@").to_numpy())
+    has_mention = pc.match_substring(texts, "[@")
+    named, resolved = np.flatnonzero(has_mention.to_numpy(zero_copy_only=False)), []
     for begin, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
         aliases = {name: alias(index) for index, name in enumerate(dict.fromkeys(usernames[begin:end]))}
         authors += [aliases[name] for name in usernames[begin:end]]
         for index in named[np.searchsorted(named, begin) : np.searchsorted(named, end)].tolist():
-            texts[index] = with_aliases(texts[index], aliases)
+            resolved.append(with_aliases(texts[index].as_py(), aliases))
         title, tags = facts[int(numbers[begin])]
         columns["thread_id"].append(f"{int(numbers[begin]):016x}")
         columns["title"].append(_public(title))
@@ -150,9 +151,10 @@ def _rows(posts: pa.Table, facts: dict[int, tuple[str, list[str]]], part_names: 
         columns["tag_groups"].append(tag_groups.grouped(tags))
         columns["n_authors"].append(len(aliases))
         columns["parts"].append([part_names[part] for part in np.unique(parts[begin:end]).tolist()])
-    lengths = np.concatenate([[0], np.cumsum([len(text) for text in texts])])
+    texts = pc.replace_with_mask(texts, has_mention, pa.array(resolved, pa.string()))
+    lengths = np.concatenate([[0], np.cumsum(pc.utf8_length(texts).to_numpy())])
     messages = pa.StructArray.from_arrays(
-        [pa.array(authors, pa.string()), pa.array(texts, pa.string()), posts["posted_at"].combine_chunks()],
+        [pa.array(authors, pa.string()), texts, posts["posted_at"].combine_chunks()],
         fields=list(MESSAGE),
     )
     columns["messages"] = pa.ListArray.from_arrays(pa.array(borders, pa.int32()), messages)

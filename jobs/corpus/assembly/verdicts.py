@@ -13,7 +13,7 @@ import pyarrow as pa
 from contracts.recipe import Corpus
 from jobs.corpus.assembly.components import near_clusters
 from jobs.corpus.assembly.staged import Staged
-from jobs.corpus.policy import REASON
+from jobs.corpus.policy import ON_REQUEST, REASON
 
 
 def judge(staged: Staged, corpus: Corpus) -> None:
@@ -24,11 +24,12 @@ def judge(staged: Staged, corpus: Corpus) -> None:
         f"""
         CREATE TABLE barred AS
         SELECT thread, CASE
+            WHEN list_contains(?::UBIGINT[], thread) THEN '{ON_REQUEST}'
             WHEN list_has_any(list_transform(tags, lambda tag: lower(tag)), ?) THEN 'excluded.tag'
             WHEN {str(corpus.policy.sexual_minors).lower()} AND sexual AND minor THEN '{REASON}' END AS reason
         FROM thread
         """,
-        [excluded],
+        [[int(thread, 16) for thread in corpus.policy.exclude_threads], excluded],
     )
     _bar_short_threads(staged, corpus, "post ANTI JOIN (FROM barred WHERE reason IS NOT NULL) USING (thread)")
     connection.execute("CREATE TABLE open AS FROM post ANTI JOIN (FROM barred WHERE reason IS NOT NULL) USING (thread)")

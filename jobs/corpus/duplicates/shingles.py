@@ -1,7 +1,8 @@
 """Words and word shingles of many texts at once, as 64-bit hashes.
 
 In: an Arrow array of texts. Out: flat arrays of hashes with row offsets. A word is a run of letters and digits, without
-regard to case; punctuation, typographic or not, divides words. Everything is array work: about 100 MB of text a second.
+regard to the case of A to Z; punctuation, typographic or not, divides words. All is array work: about 100 MB of text a
+second.
 
 The hash of a word is the polynomial of its bytes in an odd base modulo 2**64, taken from prefix sums of the whole
 buffer (the base's powers are invertible modulo 2**64), and then mixed by the finaliser of SplitMix64
@@ -16,6 +17,10 @@ import pyarrow as pa
 
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(int(_BASE), -1, 1 << 64))
+_WINDOW = 1 << 17
+"""Bytes, or words, that are in work at a time."""
+_LONGEST_WORD = 1 << 12
+"""Bytes; of a longer word, the length and these many count."""
 _LETTERS = np.zeros(256, np.uint8)
 for _byte in range(256):
     if chr(_byte).isalnum() or _byte >= 0x80:
@@ -48,10 +53,15 @@ def words(texts: pa.Array) -> Hashes:
     fresh[borders] = True  # a text's first letter begins a word even where the text before ends with a letter
     starts = np.flatnonzero(inside & (fresh[:-1] | ~np.concatenate([[False], inside[:-1]])))
     ends = np.flatnonzero(inside & (fresh[1:] | ~np.concatenate([inside[1:], [False]]))) + 1
-    powers, inverses = _powers(1 << max(16, len(data).bit_length()))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(letters * powers[: len(data)], dtype=np.uint64)])
-    values = (sums[ends] - sums[starts]) * inverses[starts] + (ends - starts).astype(np.uint64)
-    return Hashes(_mixed(values), np.searchsorted(starts, borders))
+    values = np.empty(len(starts), np.uint64)
+    first = 0
+    while first < len(starts):  # some words at a time, so that what is in work fits in the processor's cache
+        begin = starts[first]
+        last = int(np.searchsorted(starts, begin + _WINDOW - _LONGEST_WORD))
+        low, high = starts[first:last] - begin, np.minimum(ends[first:last], starts[first:last] + _LONGEST_WORD) - begin
+        values[first:last] = _sums(letters[begin : begin + high[-1]], low, high)
+        first = last
+    return Hashes(_mixed(values + (ends - starts).astype(np.uint64)), np.searchsorted(starts, borders))
 
 
 def shingles(of: Hashes, length: int) -> Hashes:
@@ -59,12 +69,21 @@ def shingles(of: Hashes, length: int) -> Hashes:
     count = len(of.values) - length + 1
     if count <= 0:
         return Hashes(np.empty(0, np.uint64), np.zeros_like(of.offsets))
-    powers, inverses = _powers(1 << max(16, len(of.values).bit_length()))
-    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(of.values * powers[: len(of.values)], dtype=np.uint64)])
-    values = (sums[length:] - sums[:-length]) * inverses[:count]
+    values = np.empty(count, np.uint64)
+    for first in range(0, count, _WINDOW - length):
+        last = min(first + _WINDOW - length, count)
+        low = np.arange(last - first)
+        values[first:last] = _sums(of.values[first : last + length - 1], low, low + length)
     per_row = np.maximum(of.counts() - length + 1, 0)
     last_word = np.repeat(of.offsets[1:], of.counts())[:count]
     return Hashes(_mixed(values[np.arange(count) + length <= last_word]), np.concatenate([[0], np.cumsum(per_row)]))
+
+
+def _sums(symbols: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """The polynomials of `symbols[low[i] : high[i]]` for every i, from one pass over `symbols`; at most _WINDOW."""
+    powers, inverses = _powers()
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(symbols * powers[: len(symbols)], dtype=np.uint64)])
+    return (sums[high] - sums[low]) * inverses[low]
 
 
 def _buffer(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
@@ -78,18 +97,22 @@ def _buffer(texts: pa.Array) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _clear_punctuation(data: np.ndarray, letters: np.ndarray) -> None:
-    """Make curly quotes, dashes and the like no letters: Unicode's general punctuation, U+2000 to U+203F, E2 80 xx."""
-    lead = np.flatnonzero(data[:-2] == 0xE2)
-    lead = lead[data[lead + 1] == 0x80]
-    for step in range(3):
-        letters[lead + step] = 0
+    """Make typographic punctuation no letters: U+0080 to U+00BF (C2 xx: « » ·) and U+2000 to U+203F (E2 80 xx: curly
+    quotes, dashes).
+    """
+    latin = np.flatnonzero(data == 0xC2)
+    general = np.flatnonzero(data[:-2] == 0xE2)
+    general = general[data[general + 1] == 0x80]
+    for lead, length in ((latin, 2), (general, 3)):
+        for step in range(length):
+            letters[lead + step] = 0
 
 
-@functools.lru_cache(maxsize=1)
-def _powers(count: int) -> tuple[np.ndarray, np.ndarray]:
-    """The first `count` powers of the base and of its inverse modulo 2**64."""
+@functools.cache
+def _powers() -> tuple[np.ndarray, np.ndarray]:
+    """Powers of the base and of its inverse modulo 2**64."""
     return tuple(
-        np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(count - 1, base), dtype=np.uint64)])
+        np.concatenate([np.ones(1, np.uint64), np.cumprod(np.full(_WINDOW - 1, base), dtype=np.uint64)])
         for base in (_BASE, _INVERSE)
     )
 

@@ -16,7 +16,7 @@ from py7zr.exceptions import DecompressionBombError, PasswordRequired
 from jobs.errors import JobError
 
 GIB = 1 << 30
-PIECE = 8 << 20
+PIECE = 4 << 20
 """Bytes handed over at a time."""
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
-from jobs.corpus.parsing.scan import COLUMNS, SOUND, Block
+from jobs.corpus.parsing.scan import BOM, COLUMNS, SOUND, Block
 from jobs.errors import JobError
 
 _TIMESTAMP = r"^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}"
@@ -44,6 +44,8 @@ class Reader:
 
 def _parse(block: Block) -> pa.Table:
     content = block.sound_csv()
+    if content.startswith(BOM):  # Arrow takes it for the file's and drops it; here it is the first value's
+        content = BOM + content
     names = [name if name in COLUMNS else f"other {index}" for index, name in enumerate(block.columns)]
     count = int((block.verdict == SOUND).sum())
     if not count:

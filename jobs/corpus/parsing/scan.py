@@ -74,8 +74,10 @@ class Block:
         """The sound records as CSV without header, every line end outside quotes a line feed or CR LF."""
         spans, sound, view = [], self.verdict == SOUND, memoryview(self.data)
         plain = sound & ~self.bare_return
-        edges = np.flatnonzero(np.diff(plain.astype(np.int8), prepend=0, append=0))
-        rows = [(first, view[self.start[first] : self.end[last - 1]]) for first, last in edges.reshape(-1, 2)]
+        goes_on = plain[:-1] & plain[1:] & (self.end[:-1] == self.start[1:])  # no empty line in between
+        firsts = np.flatnonzero(plain & ~np.append(False, goes_on))
+        lasts = np.flatnonzero(plain & ~np.append(goes_on, False))
+        rows = [(first, view[self.start[first] : self.end[last]]) for first, last in zip(firsts, lasts, strict=True)]
         bare = np.flatnonzero(sound & self.bare_return)
         rows += [(record, _quoted(raw)) for record, raw in zip(bare, self.raws(bare), strict=True)]
         for _, span in sorted(rows, key=lambda row: row[0]):

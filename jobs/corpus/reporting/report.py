@@ -18,14 +18,14 @@ from jobs.corpus.assembly.staged import Staged
 from jobs.corpus.assembly.threads import WrittenSplit
 from jobs.corpus.cleaning import contact_details
 from jobs.corpus.cleaning.samples import RuleWork, merged
-from jobs.corpus.policy import REASON, may_be_shown
+from jobs.corpus.policy import ON_REQUEST, REASON, may_be_shown
 from jobs.corpus.reporting import statistics
 from jobs.errors import JobError
 
 EXAMPLES = 4
 """Of each reason."""
 LONGEST = 300
-NEVER_SHOWN = (REASON, "excluded.tag")
+NEVER_SHOWN = (REASON, ON_REQUEST, "excluded.tag")
 
 
 def make_report(

@@ -7,7 +7,7 @@ import pytest
 
 from contracts.corpus_report import CorpusReport
 from jobs.corpus.reporting.page import render
-from tests.corpus.reports import DROPPED, HOSTILE, account, histogram, rule, two_parts
+from tests.corpus.reporting.reports import DROPPED, HOSTILE, account, histogram, rule, two_parts
 
 
 @pytest.fixture(scope="module")

@@ -134,6 +134,7 @@ def two_parts() -> dict:
         },
         "leakage": {
             "gram_words": 13,
+            "one_in": 1,
             "max_overlap": 0.5,
             "splits": {
                 "valid": {"posts": 6_602, "grams": 1_400_211, "shared": 212, "worst": 0.31, "above": 0},

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from jobs.__main__ import main
-from tests.corpus.downloads import command, fetch, pack, raw, recipe
-from tests.corpus.http_server import serving
+from tests.corpus.fetching.downloads import command, fetch, pack, raw, recipe
+from tests.corpus.fetching.http_server import serving
 
 FILES = ("uuub3g.7z", "luxmdg.7z")
 

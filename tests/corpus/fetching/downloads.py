@@ -14,7 +14,7 @@ import py7zr
 from contracts.recipe import Recipe
 from jobs.corpus import download
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+ROOT = pathlib.Path(__file__).resolve().parents[3]
 
 
 def pack(folder: pathlib.Path, name: str = "uuub3g", seed: str = "") -> pathlib.Path:

@@ -11,8 +11,8 @@ from contracts.recipe import RecipeError
 from jobs.__main__ import main
 from jobs.corpus.fetching import attempts
 from jobs.errors import JobError
-from tests.corpus.downloads import arrived, command, fetch, pack, raw, recipe
-from tests.corpus.http_server import serving
+from tests.corpus.fetching.downloads import arrived, command, fetch, pack, raw, recipe
+from tests.corpus.fetching.http_server import serving
 
 
 @pytest.fixture(autouse=True)

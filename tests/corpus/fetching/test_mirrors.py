@@ -8,8 +8,8 @@ import pytest
 
 from jobs.corpus.fetching import attempts
 from jobs.errors import JobError
-from tests.corpus.downloads import arrived, fetch, pack, raw, recipe
-from tests.corpus.http_server import serving
+from tests.corpus.fetching.downloads import arrived, fetch, pack, raw, recipe
+from tests.corpus.fetching.http_server import serving
 
 
 @pytest.fixture(autouse=True)

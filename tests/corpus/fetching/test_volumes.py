@@ -8,8 +8,8 @@ import pytest
 
 from jobs.corpus.fetching import attempts
 from jobs.errors import JobError
-from tests.corpus.downloads import arrived, fetch, pack, raw, recipe, split, start, wait_for
-from tests.corpus.http_server import serving
+from tests.corpus.fetching.downloads import arrived, fetch, pack, raw, recipe, split, start, wait_for
+from tests.corpus.fetching.http_server import serving
 
 SIZES = (40_000, 30_000)
 FILES = ("uuub3g.7z.001",)

@@ -10,8 +10,8 @@ import pytest
 
 from jobs.corpus.fetching import attempts, progress
 from jobs.errors import JobError
-from tests.corpus.downloads import ROOT, arrived, fetch, pack, raw, recipe, start, wait_for
-from tests.corpus.http_server import serving
+from tests.corpus.fetching.downloads import ROOT, arrived, fetch, pack, raw, recipe, start, wait_for
+from tests.corpus.fetching.http_server import serving
 
 NAMES = ("uuub3g", "luxmdg", "o4bo59", "wpceng")
 FILES = tuple(f"{name}.7z" for name in NAMES)
