@@ -19,6 +19,7 @@ from jobs.corpus import atomic
 from jobs.corpus.assembly import leakage
 from jobs.corpus.assembly.components import thread_links
 from jobs.corpus.assembly.dropped import write_duplicates, write_rejects
+from jobs.corpus.assembly.scatter import scatter, split_table
 from jobs.corpus.assembly.split import SPLITS, Links, deal
 from jobs.corpus.assembly.staged import Staged
 from jobs.corpus.assembly.threads import WrittenSplit, write_threads
@@ -115,7 +116,9 @@ def _write_corpus(recipe: Recipe, home: pathlib.Path, sidecars: dict[str, Sideca
                 links = thread_links(staged, corpus.split)
                 splits = _splits(staged, links, recipe)
             with stage("threads"):
-                written = write_threads(staged, splits, partial)
+                buckets = scatter(staged, split_table(*splits), work / "buckets")
+                written = write_threads(buckets, staged.parts, partial)
+                shutil.rmtree(buckets.folder)
             with stage("leakage"):
                 leaked, written = _without_overlap(staged, splits, partial, corpus, written)
             with stage("rejects"):
@@ -132,15 +135,19 @@ def _write_corpus(recipe: Recipe, home: pathlib.Path, sidecars: dict[str, Sideca
     log.info("%s: %s threads, %s messages", folder, sum(report.threads.values()), sum(report.messages.values()))
 
 
-def _splits(staged: Staged, links: Links, recipe: Recipe) -> dict[int, int]:
-    """Index into SPLITS by thread."""
+def _splits(staged: Staged, links: Links, recipe: Recipe) -> tuple[np.ndarray, np.ndarray]:
+    """All threads, and the index into SPLITS of each."""
     found = staged.connection.execute("SELECT thread, first_part FROM thread ORDER BY thread").fetchnumpy()
-    dealt = deal(np.asarray(found["thread"]), np.asarray(found["first_part"]), links, recipe.corpus.split)
-    return dict(zip(found["thread"].tolist(), dealt.tolist(), strict=True))
+    threads = np.asarray(found["thread"])
+    return threads, deal(threads, np.asarray(found["first_part"]), links, recipe.corpus.split)
 
 
 def _without_overlap(
-    staged: Staged, splits: dict[int, int], folder: pathlib.Path, corpus: Corpus, written: dict[str, WrittenSplit]
+    staged: Staged,
+    splits: tuple[np.ndarray, np.ndarray],
+    folder: pathlib.Path,
+    corpus: Corpus,
+    written: dict[str, WrittenSplit],
 ) -> tuple[Leakage, dict[str, WrittenSplit]]:
     """Measure what held-out posts share with train; those above the recipe's limit are dropped.
 
@@ -154,7 +161,8 @@ def _without_overlap(
     overlapping = np.concatenate([ids[split][found[split].above(limit)] for split in held_out])
     if len(overlapping):
         drop_overlapping(staged, corpus, overlapping)
-        written = written | write_threads(staged, splits, folder, held_out)
+        buckets = scatter(staged, split_table(*splits, held_out), folder / "work" / "buckets")
+        written = written | write_threads(buckets, staged.parts, folder, held_out)
     figures = {split: found[split].overlap(np.isin(ids[split], written[split].ids), limit) for split in held_out}
     for split, overlap in figures.items():
         if overlap.above:

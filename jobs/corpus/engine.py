@@ -8,6 +8,7 @@ import logging
 import multiprocessing
 import os
 import pathlib
+import socket
 import sys
 import threading
 from collections.abc import Mapping
@@ -18,6 +19,9 @@ from jobs.corpus.parsing.part import parse_part, staging_folder
 from jobs.errors import JobError
 
 log = logging.getLogger(__name__)
+
+CODE = pathlib.Path(__file__).resolve().parents[2]
+"""The nodes of a cluster get this code with the job; what it imports is installed there."""
 
 
 def parse_parts(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> dict[str, pathlib.Path]:
@@ -62,16 +66,15 @@ def _end_with_parent() -> None:
 def _on_ray(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> None:
     import ray
 
-    import contracts
-    import jobs
-
     address = os.environ.get("RAY_ADDRESS", "auto")
-    try:  # the nodes get this code with the job; what it imports is installed there
-        ray.init(address=address, runtime_env={"py_modules": [contracts, jobs]})
-    except (ConnectionError, RuntimeError, ValueError) as error:
+    code = [str(CODE / "contracts"), str(CODE / "jobs")]
+    try:
+        _reach(address)
+        ray.init(address=address, runtime_env={"py_modules": code})
+    except (OSError, RuntimeError, ValueError, ray.exceptions.RayError) as error:
         raise JobError(
-            f"corpus.engine: ray: no cluster at {address} ({' '.join(str(error).split())}); "
-            "start one and set RAY_ADDRESS, or set corpus.engine=local"
+            f"corpus.engine: ray: cannot join a cluster at {address} ({' '.join(str(error).split())}); "
+            "set RAY_ADDRESS and its RAY_AUTH_TOKEN, or corpus.engine=local"
         ) from error
     try:
         failures = _parse_rows(recipe, home, sidecars)
@@ -79,6 +82,13 @@ def _on_ray(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar])
         ray.shutdown()
     if failures:
         raise JobError(failures[0])
+
+
+def _reach(address: str) -> None:
+    """Raise OSError when nobody answers at `host:port`: Ray itself takes minutes to say so."""
+    host, _, port = address.rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.removeprefix("ray://"), int(port)), timeout=10).close()
 
 
 def _parse_rows(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> list[str]:
@@ -89,15 +99,20 @@ def _parse_rows(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidec
     rows = [{"part": part, "sidecar": sidecar.model_dump_json()} for part, sidecar in sidecars.items()]
     facts = {"recipe": recipe.model_dump_json(), "home": str(home)}
     parts = ray.data.from_items(rows, override_num_blocks=len(rows))
-    parsed = parts.map(_parse_row, fn_kwargs=facts, num_cpus=1, scheduling_strategy="SPREAD")
-    return [row["failure"] for row in parsed.take_all() if row["failure"]]
+    parsed = parts.map(_parse_row, fn_kwargs=facts, num_cpus=1).take_all()
+    for row in parsed:
+        log.info("%s: parsed on Ray node %s", row["part"], row["node"])
+    return [row["failure"] for row in parsed if row["failure"]]
 
 
 def _parse_row(row: dict, recipe: str, home: str) -> dict:
     """`parse_part` as Ray Data calls it: rows in, rows out. What a person can mend comes back as text."""
+    import ray
+
+    node = ray.get_runtime_context().get_node_id()
     sidecar = Sidecar.model_validate_json(row["sidecar"])
     try:
         parse_part(Recipe.model_validate_json(recipe), pathlib.Path(home), row["part"], sidecar)
     except JobError as error:
-        return {"part": row["part"], "failure": str(error)}
-    return {"part": row["part"], "failure": ""}
+        return {"part": row["part"], "node": node, "failure": str(error)}
+    return {"part": row["part"], "node": node, "failure": ""}

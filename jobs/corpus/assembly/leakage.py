@@ -82,34 +82,37 @@ def _met(known: np.ndarray, train: pathlib.Path, rate: int) -> np.ndarray:
     maybe = np.zeros(1 << _FILTER_BITS, bool)  # a Bloom filter with one hash: most train grams end here
     maybe[known & mask] = True
 
-    def look(texts: pa.Array) -> None:
-        values = _grams(texts, rate).values
-        values = values[maybe[values & mask]]
-        place = np.minimum(np.searchsorted(known, values), len(known) - 1)
-        met[place[known[place] == values]] = True
+    def look(group: tuple[pathlib.Path, int]) -> None:
+        for texts in _texts(*group):
+            values = _grams(texts, rate).values
+            values = values[maybe[values & mask]]
+            place = np.minimum(np.searchsorted(known, values), len(known) - 1)
+            met[place[known[place] == values]] = True
 
     with ThreadPool(WORKERS) as pool:  # NumPy leaves the interpreter lock alone while it computes
-        for _ in pool.imap_unordered(look, _texts(train)):
-            pass
+        pool.map(look, _row_groups(train), chunksize=1)
     return met
 
 
 def _all_grams(split: pathlib.Path, rate: int) -> Hashes:
-    rows = [_grams(texts, rate) for texts in _texts(split)]
+    rows = [_grams(texts, rate) for group in _row_groups(split) for texts in _texts(*group)]
     values = np.concatenate([np.empty(0, np.uint64), *(found.values for found in rows)])
     counts = np.concatenate([np.empty(0, np.int64), *(found.counts() for found in rows)])
     return Hashes(values, np.concatenate([[0], np.cumsum(counts)]))
 
 
-def _texts(split: pathlib.Path) -> Iterator[pa.Array]:
-    """The posts of a split, some thousand at a time."""
-    for path in sorted(split.glob("*.parquet")):
-        file = pq.ParquetFile(path)
-        for group in range(file.num_row_groups):
-            messages = file.read_row_group(group, columns=["messages.list.element.text"])["messages"].combine_chunks()
-            texts = messages.flatten().flatten()[0]
-            for begin in range(0, len(texts), TEXTS):
-                yield texts.slice(begin, TEXTS)
+def _row_groups(split: pathlib.Path) -> list[tuple[pathlib.Path, int]]:
+    """File and number of every row group of a split, in order."""
+    files = sorted(split.glob("*.parquet"))
+    return [(path, group) for path in files for group in range(pq.ParquetFile(path).num_row_groups)]
+
+
+def _texts(path: pathlib.Path, group: int) -> Iterator[pa.Array]:
+    """The posts of a row group, some thousand at a time."""
+    messages = pq.ParquetFile(path).read_row_group(group, columns=["messages.list.element.text"])["messages"]
+    texts = messages.combine_chunks().flatten().flatten()[0]
+    for begin in range(0, len(texts), TEXTS):
+        yield texts.slice(begin, TEXTS)
 
 
 def _grams(texts: pa.Array, rate: int) -> Hashes:

@@ -35,7 +35,7 @@ class Staged:
     `memory` (in DuckDB's notation).
     """
 
-    def __init__(self, folders: Mapping[str, pathlib.Path], work: pathlib.Path, memory: str = "500MB"):
+    def __init__(self, folders: Mapping[str, pathlib.Path], work: pathlib.Path, memory: str = "400MB"):
         self.parts = list(folders)
         self.folders = dict(folders)
         settings = {"temp_directory": str(work / "spill"), "memory_limit": memory, "preserve_insertion_order": False}

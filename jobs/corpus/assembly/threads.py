@@ -1,13 +1,12 @@
-"""From judged posts to threads: train/, valid/ and test/*.parquet with one row a thread.
+"""From buckets of posts to threads: train/, valid/ and test/*.parquet with one row a thread.
 
-In: the staged parts with table `verdict`, and a split for each thread. DuckDB sorts the posts (what does not fit in
-memory goes to disk); they pass by in batches of whole threads, column by column.
+In: the buckets that scatter.py filled. Out: one file a bucket in each split that it has threads of. Buckets are worked
+on side by side, each column by column.
 """
 
-import contextlib
 import pathlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -15,9 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from jobs.corpus import cores
 from jobs.corpus.assembly import tag_groups
+from jobs.corpus.assembly.scatter import Buckets
 from jobs.corpus.assembly.split import SPLITS
-from jobs.corpus.assembly.staged import OFFSET_BITS, Staged
+from jobs.corpus.assembly.staged import OFFSET_BITS
 from jobs.corpus.cleaning import contact_details
 from jobs.corpus.cleaning.clean import MENTION
 from jobs.corpus.cleaning.mojibake import repair
@@ -37,13 +38,14 @@ THREADS = pa.schema(
     ]
 )
 """One row a thread, messages in time order. `author` is an alias of this thread, `n_chars` counts message texts."""
-BATCH = 20_000
-"""Posts in memory at a time, and those of the longest thread."""
+ORDER = ("thread", "posted_at", "part", "byte_offset")
+ROW_GROUP = 2_000
+"""Threads."""
 
 
 @dataclass
 class WrittenSplit:
-    """What was written of one split: counts, kept posts by part, and the ids of the posts in the file's order."""
+    """What was written of one split: counts, kept posts by part, and the ids of the posts in the order of the files."""
 
     threads: int = 0
     messages: int = 0
@@ -51,47 +53,63 @@ class WrittenSplit:
     by_part: Counter = field(default_factory=Counter)
     ids: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
+    def add(self, other: "WrittenSplit") -> None:
+        """Add what was written of the split after this."""
+        self.threads += other.threads
+        self.messages += other.messages
+        self.chars += other.chars
+        self.by_part.update(other.by_part)
+        self.ids = np.concatenate([self.ids, other.ids])
+
 
 def write_threads(
-    staged: Staged, splits: dict[int, int], folder: pathlib.Path, only: Sequence[str] = SPLITS
+    buckets: Buckets, parts: Sequence[str], folder: pathlib.Path, only: Sequence[str] = SPLITS
 ) -> dict[str, WrittenSplit]:
-    """Write the kept posts as threads, those of the splits in `only`. `splits` maps a thread to its index in SPLITS.
+    """Write the threads of all buckets into the splits in `only`, which are emptied first. `parts` are names.
 
     The ids are noted for held-out splits alone, which are small.
     """
-    written = {split: WrittenSplit() for split in only}
-    ids = {split: [written[split].ids] for split in only}
-    facts = {
-        thread: (title, tags)
-        for thread, title, tags in staged.connection.execute("SELECT thread, title, tags FROM thread").fetchall()
-    }
-    wanted = [SPLITS.index(split) for split in only]
-    chosen = pa.table({"thread": pa.array([t for t, split in splits.items() if split in wanted], pa.uint64())})
-    with _split_files(folder, only) as files:
-        for posts in _whole_threads(staged, chosen):
-            threads = _rows(posts, facts, staged.parts)
-            borders = _borders(posts["thread"].to_numpy())
-            dealt = np.array([splits[thread] for thread in posts["thread"].to_numpy()[borders[:-1]].tolist()])
-            for split in only:
-                mine = dealt == SPLITS.index(split)
-                if mine.any():
-                    rows = threads.take(np.flatnonzero(mine))
-                    files[split].write_table(rows)
-                    mine_ids = posts["id"].to_numpy()[np.repeat(mine, np.diff(borders))]
-                    _count(written[split], rows, mine_ids, staged.parts)
-                    if split != SPLITS[0]:
-                        ids[split].append(mine_ids)
     for split in only:
-        written[split].ids = np.concatenate(ids[split])
+        target = folder / split
+        target.mkdir(exist_ok=True)
+        for old in target.glob("*.parquet"):
+            old.unlink()
+        pq.write_table(THREADS.empty_table(), target / "00000.parquet")  # a split that stays empty has a file too
+    written = {split: WrittenSplit() for split in only}
+    for result in cores.run(_write_bucket, [(buckets, bucket, list(parts), folder) for bucket in range(buckets.count)]):
+        for split, part in result.items():
+            written[split].add(part)
     return written
 
 
-def _count(written: WrittenSplit, rows: pa.Table, ids: np.ndarray, part_names: list[str]) -> None:
-    written.threads += len(rows)
-    written.messages += len(ids)
-    written.chars += int(rows["n_chars"].to_numpy().sum())
-    parts, counts = np.unique(ids >> OFFSET_BITS, return_counts=True)
-    written.by_part.update({part_names[part]: int(count) for part, count in zip(parts, counts, strict=True)})
+def _write_bucket(buckets: Buckets, bucket: int, parts: list[str], folder: pathlib.Path) -> dict[str, WrittenSplit]:
+    """Write the threads of one bucket."""
+    tables = [pa.ipc.open_file(path).read_all() for path in buckets.posts(bucket)]
+    if not tables:
+        return {}
+    posts = pa.concat_tables(tables).combine_chunks()
+    posts = posts.take(pc.sort_indices(posts, [(name, "ascending") for name in ORDER])).combine_chunks()
+    facts = pq.read_table(buckets.facts, filters=[("bucket", "=", bucket)])
+    rows = _rows(posts, facts, parts)
+    borders = _borders(posts["thread"].to_numpy())
+    dealt = facts["split"].to_numpy()
+    ids = (posts["part"].to_numpy().astype(np.int64) << OFFSET_BITS) + posts["byte_offset"].to_numpy()
+    written = {}
+    for index in np.unique(dealt).tolist():
+        mine, split = dealt == index, SPLITS[index]
+        chosen = rows.take(np.flatnonzero(mine))
+        target = folder / split / f"{bucket:05}.parquet"
+        pq.write_table(chosen, target, compression="zstd", row_group_size=ROW_GROUP)
+        mine_ids = ids[np.repeat(mine, np.diff(borders))]
+        counts = np.unique(mine_ids >> OFFSET_BITS, return_counts=True)
+        written[split] = WrittenSplit(
+            threads=len(chosen),
+            messages=len(mine_ids),
+            chars=int(chosen["n_chars"].to_numpy().sum()),
+            by_part=Counter({parts[part]: int(count) for part, count in zip(*counts, strict=True)}),
+            ids=mine_ids if split != SPLITS[0] else np.empty(0, np.int64),
+        )
+    return written
 
 
 def alias(index: int) -> str:
@@ -104,47 +122,27 @@ def alias(index: int) -> str:
     return f"Player {letters}"
 
 
-def _whole_threads(staged: Staged, chosen: pa.Table) -> Iterator[pa.Table]:
-    """Kept posts of the `chosen` threads, ordered by thread and time, in tables that end where a thread ends."""
-    reader = staged.connection.sql(f"""
-        SELECT thread, posted_at, id, username, text
-        FROM ({staged.union("posts.parquet", "id, username, posted_at, text")})
-        JOIN (SELECT id, thread FROM verdict SEMI JOIN chosen USING (thread) WHERE reason IS NULL) USING (id)
-        ORDER BY thread, posted_at, id
-    """).to_arrow_reader(BATCH)
-    waiting = None
-    for batch in reader:
-        posts = pa.Table.from_batches([batch])
-        posts = posts if waiting is None else pa.concat_tables([waiting, posts]).combine_chunks()
-        last = int(_borders(posts["thread"].to_numpy())[-2])
-        if last:
-            yield posts.slice(0, last).combine_chunks()
-        waiting = posts.slice(last)
-    if waiting is not None:
-        yield waiting.combine_chunks()
-
-
 def _borders(threads: np.ndarray) -> np.ndarray:
     """Where each run of the same thread begins, and the end."""
     return np.concatenate([[0], np.flatnonzero(threads[1:] != threads[:-1]) + 1, [len(threads)]])
 
 
-def _rows(posts: pa.Table, facts: dict[int, tuple[str, list[str]]], part_names: list[str]) -> pa.Table:
-    """One row a thread of `posts`."""
+def _rows(posts: pa.Table, facts: pa.Table, part_names: list[str]) -> pa.Table:
+    """One row a thread of `posts`; both are ordered by thread."""
     numbers = posts["thread"].to_numpy()
     borders = _borders(numbers)
     usernames = posts["username"].to_numpy().tolist()
     texts = posts["text"].combine_chunks()
-    parts = posts["id"].to_numpy() >> OFFSET_BITS
+    parts = posts["part"].to_numpy()
+    titles, tag_lists = facts["title"].to_pylist(), facts["tags"].to_pylist()
     authors, columns = [], {name: [] for name in ("thread_id", "title", "tags", "tag_groups", "n_authors", "parts")}
     has_mention = pc.match_substring(texts, "[@")
     named, resolved = np.flatnonzero(has_mention.to_numpy(zero_copy_only=False)), []
-    for begin, end in zip(borders[:-1].tolist(), borders[1:].tolist(), strict=True):
+    for begin, end, title, tags in zip(borders[:-1].tolist(), borders[1:].tolist(), titles, tag_lists, strict=True):
         aliases = {name: alias(index) for index, name in enumerate(dict.fromkeys(usernames[begin:end]))}
         authors += [aliases[name] for name in usernames[begin:end]]
         for index in named[np.searchsorted(named, begin) : np.searchsorted(named, end)].tolist():
             resolved.append(with_aliases(texts[index].as_py(), aliases))
-        title, tags = facts[int(numbers[begin])]
         columns["thread_id"].append(f"{int(numbers[begin]):016x}")
         columns["title"].append(_public(title))
         columns["tags"].append(tags)
@@ -179,15 +177,3 @@ def _public(title: str) -> str:
     """A title on one line, without contact details."""
     text = " ".join(title.split())
     return contact_details.ip_address(contact_details.phone(contact_details.email(text)))
-
-
-@contextlib.contextmanager
-def _split_files(folder: pathlib.Path, splits: Sequence[str]) -> Iterator[dict[str, pq.ParquetWriter]]:
-    """One parquet file a split, also for a split that stays empty."""
-    with contextlib.ExitStack() as stack:
-        files = {}
-        for split in splits:
-            (folder / split).mkdir(exist_ok=True)
-            writer = pq.ParquetWriter(folder / split / "00000.parquet", THREADS, compression="zstd")
-            files[split] = stack.enter_context(writer)
-        yield files

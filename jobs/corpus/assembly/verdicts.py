@@ -25,8 +25,8 @@ def judge(staged: Staged, corpus: Corpus) -> None:
         CREATE TABLE barred AS
         SELECT thread, CASE
             WHEN list_contains(?::UBIGINT[], thread) THEN '{ON_REQUEST}'
-            WHEN list_has_any(list_transform(tags, lambda tag: lower(tag)), ?) THEN 'excluded.tag'
-            WHEN {str(corpus.policy.sexual_minors).lower()} AND sexual AND minor THEN '{REASON}' END AS reason
+            WHEN {str(corpus.policy.sexual_minors).lower()} AND sexual AND minor THEN '{REASON}'
+            WHEN list_has_any(list_transform(tags, lambda tag: lower(tag)), ?) THEN 'excluded.tag' END AS reason
         FROM thread
         """,
         [[int(thread, 16) for thread in corpus.policy.exclude_threads], excluded],

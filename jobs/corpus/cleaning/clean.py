@@ -16,8 +16,8 @@ from collections.abc import Callable
 
 from contracts.recipe import Clean
 from jobs.corpus.cleaning import contact_details, out_of_character
-from jobs.corpus.cleaning.emphasis import with_asterisks, without_marks
-from jobs.corpus.cleaning.markup import EMPHASIS_CLOSE, EMPHASIS_OPEN, ENTITY, Markup, harmless
+from jobs.corpus.cleaning.emphasis import with_asterisks
+from jobs.corpus.cleaning.markup import EMPHASIS_CLOSE, EMPHASIS_OPEN, ENTITY, Markup, harmless, without_marks
 from jobs.corpus.cleaning.mojibake import repair
 
 RULES = tuple(Clean.model_fields)
@@ -56,7 +56,7 @@ class Cleaner:
     def __init__(self, rules: Clean):
         self._rules = rules
         self._markup = Markup(rules)
-        self._takes_shortcut = rules.html and rules.emphasis == "keep"
+        self._takes_shortcut = rules.html and rules.bbcode and rules.emphasis == "keep"
         self._text_rules: list[tuple[str, Callable[[str], str]]] = [
             (name, rule)
             for name, is_on, rule in (
@@ -85,7 +85,7 @@ class Cleaner:
         for _ in range(MAX_PASSES):
             before, rules_before = text, len(fired)
             text = self._pass(text, fired)
-            if len(fired) == rules_before or not _may_hold_more(text, fired) or text == before:
+            if len(fired) == rules_before or not self._may_hold_more(text, fired) or text == before:
                 return text, fired
         raise RuntimeError(f"cleaning a post of {len(message)} characters came to no end")
 
@@ -104,9 +104,22 @@ class Cleaner:
                 fired.append(name)
                 text = changed
         if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:
-            text = with_asterisks(text) if self._rules.emphasis == "keep" else without_marks(text)
+            text = with_asterisks(text)
         text = _paragraphs(text)
         return harmless(text) if self._rules.html else text
+
+    def _may_hold_more(self, text: str, fired: list[str]) -> bool:
+        """Whether another pass could find something to do: a cheap test that errs on the side of yes."""
+        mentions = len(_WRITTEN_MENTION.findall(text)) if "[@" in text and self._rules.mentions else 0
+        if text.count("[") > mentions or ("&" in text and ENTITY.search(text) is not None):
+            return True
+        if "<" in text and "<" in text.replace("< ", ""):
+            return True
+        if _EARLY.issuperset(fired):  # what works on characters and words has seen this text
+            return False
+        if text.count("@") > mentions or _needs_text_rules(text):
+            return True
+        return not text.isascii() and _ODD.search(text) is not None
 
     def _characters(self, text: str, fired: list[str]) -> tuple[str, int]:
         """`text` without mojibake and characters that nobody sees, and what its odd characters ask for."""
@@ -120,7 +133,7 @@ class Cleaner:
         before, odd = None, 0
         while before != text:
             before, odd = text, _odd(text)
-            if odd & _TO_REPAIR and self._rules.mojibake and (repaired := repair(text)) != text:
+            while odd & _TO_REPAIR and self._rules.mojibake and (repaired := repair(text)) != text:
                 fired.append("mojibake")
                 text = repaired
                 odd = _odd(text)
@@ -193,20 +206,6 @@ def _needs_text_rules(text: str) -> bool:
         return True
     digits = sum(map(text.count, _DIGITS))
     return digits > 6 or (digits > 3 and text.count(".") > 2)
-
-
-def _may_hold_more(text: str, fired: list[str]) -> bool:
-    """Whether another pass could find something to do: a cheap test that errs on the side of yes."""
-    mentions = len(_WRITTEN_MENTION.findall(text)) if "[@" in text else 0
-    if text.count("[") > mentions or ("&" in text and ENTITY.search(text) is not None):
-        return True
-    if "<" in text and "<" in text.replace("< ", ""):
-        return True
-    if _EARLY.issuperset(fired):  # what works on characters and words has seen this text
-        return False
-    if text.count("@") > mentions or _needs_text_rules(text):
-        return True
-    return not text.isascii() and _ODD.search(text) is not None
 
 
 def _paragraphs(text: str) -> str:

@@ -11,11 +11,6 @@ _MARK = re.compile(f"([{EMPHASIS_OPEN}{EMPHASIS_CLOSE}]|\n[^\\S\n]*\n)")
 _ADJACENT = re.compile(f"{EMPHASIS_CLOSE}([^\\S\n]*){EMPHASIS_OPEN}")
 
 
-def without_marks(text: str) -> str:
-    """`text` with its words unstressed."""
-    return text.replace(EMPHASIS_OPEN, "").replace(EMPHASIS_CLOSE, "")
-
-
 def with_asterisks(text: str) -> str:
     """Balanced emphasis between asterisks that touch the words, nested as one, paragraph by paragraph.
 

@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from selectolax.lexbor import LexborHTMLParser
 
 from contracts.recipe import Clean
-from jobs.corpus.cleaning.tags import Kind, Tag, tag
+from jobs.corpus.cleaning.tags import TAGS, Kind, Tag, tag
 
 EMPHASIS_OPEN, EMPHASIS_CLOSE = "\x02", "\x03"
 """Marks in text that is worked on: control characters, so that ASCII text stays ASCII."""
 
-_TAG = re.compile(r"(<[^<>]*>|\[[/@*A-Za-z][^\[\]\n]*\])")
-_UNFINISHED_HTML = re.compile(r"<(?=[A-Za-z/!?])")
+_LOOKS_LIKE_HTML = re.compile(r"<(?=[A-Za-z/!?])")
+_UNFINISHED_HTML = re.compile(r"<(?:/?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?|[!?/][^<>]*)(?:<|\Z)")
+_NO_HTML = re.compile(r"<(?!/?[A-Za-z][A-Za-z0-9]*(?:[\s/>]|\Z)|[!?/])")
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _UNREADABLE = "script, style, svg, iframe, object, video, audio, template, head, title, noscript, textarea, select"
 ENTITY = re.compile(r"&#?\w")
 _LAYOUT = {Kind.PARAGRAPH, Kind.LINE, Kind.QUOTE, Kind.CITED_QUOTE}
@@ -66,11 +68,11 @@ class Markup:
 
     def to_text(self, source: str, fired: list[str]) -> str:
         """The text of `source`; names of the rules that did something are appended to `fired`."""
-        pieces = _TAG.split(source)
+        pieces = TAGS.split(source)
         actions = [self._action(piece) for piece in pieces[1::2]]
-        if self._rules.html and "<" in source and _needs_parser(pieces, actions):
+        if self._rules.html and "<" in source and _needs_parser(source, actions):
             fired.append("html")
-            pieces = _TAG.split(_mended(source))
+            pieces = TAGS.split(_mended(source))
             actions = [self._action(piece) for piece in pieces[1::2]]
         self._decode(pieces, actions, fired)
         ends = _ends(actions) if any(action and action.region for action in actions) else {}
@@ -92,33 +94,39 @@ class Markup:
         return "".join(output)
 
     def _decode(self, pieces: list[str], actions: Sequence[_Action | None], fired: list[str]) -> None:
-        """Replace the text between tags: entities by characters, line breaks that mean nothing by spaces."""
+        """Replace the text between tags: entities by characters, line breaks that mean nothing by spaces.
+
+        A tag of a language that is switched off is text, too.
+        """
         flows = any(action and action.tag.is_html and action.tag.kind in _LAYOUT for action in actions)
-        for index in range(0, len(pieces), 2):
-            text = pieces[index]
+        for index, text in enumerate(pieces):
+            if index % 2 and actions[index // 2] is not None:
+                continue
             if flows and "\n" in text:  # in HTML a line break in the source means nothing
                 pieces[index] = text = text.replace("\n", " ")
-            if "&" in text and self._rules.html and ENTITY.search(text):
-                decoded = html.unescape(text)
-                while decoded != text:  # what was escaped twice is decoded twice
-                    fired.append("html")
-                    text, decoded = decoded, html.unescape(decoded)
-                pieces[index] = text
+            if "&" in text and self._rules.html and (decoded := _unescaped(text)) != text:
+                fired.append("html")
+                pieces[index] = decoded
 
     def _find_action(self, piece: str) -> _Action | None:
-        """What to do with a piece in brackets; None when it is text, or its language is switched off."""
+        """What to do with a tag; None when its language is switched off."""
         found = tag(piece)
-        if found is None or not (self._rules.html if found.is_html else self._rules.bbcode):
+        if not (self._rules.html if found.is_html else self._rules.bbcode):
             return None
         language = "html" if found.is_html else "bbcode"
         kind, text, rules = found.kind, _STANDS_FOR.get(found.kind, ""), (language,)
+        mentions = kind is Kind.MENTION and self._rules.mentions
         if kind is Kind.EMPHASIS:
-            text, rules = (EMPHASIS_CLOSE if found.closes else EMPHASIS_OPEN), (language, "emphasis")
+            if self._rules.emphasis == "keep":
+                text, rules = (EMPHASIS_CLOSE if found.closes else EMPHASIS_OPEN), (language, "emphasis")
+        elif mentions and found.name:
+            name = _unescaped(found.name) if self._rules.html else found.name
+            text, rules = _mention(name), (language, "mentions")
         elif kind is Kind.MENTION and found.name:
-            text, rules = self._mention(found.name), (language, "mentions")
+            text = f"@{found.name}"
         elif kind is Kind.MEDIA and self._rules.images:
             rules = (language, "images")
-        region = "mentions" if kind is Kind.MENTION and not found.name else ""
+        region = "mentions" if mentions and not found.name else ""
         if kind in _REGIONS and self._drops(kind):
             region = _REGIONS[kind]
         return _Action(found, text, rules, "" if found.closes else region)
@@ -130,31 +138,45 @@ class Markup:
     def _instead(self, action: _Action, inside: Sequence[str]) -> str:
         """What stands in the place of a region; `inside` is its text."""
         if action.region == "mentions":
-            return self._mention("".join(inside).strip().removeprefix("@"))
+            return _mention("".join(inside).strip().removeprefix("@"))
         return " " if action.region == "links" else "\n\n"
 
-    def _mention(self, name: str) -> str:
-        """A mention as `[@name]`; threads.py, who knows the thread's authors, turns it into an alias."""
-        if not self._rules.mentions:
-            return f"@{name}"
-        return f"[@{name}]" if 0 < len(name) <= 60 and not set(name) & set("[]<>@\n") else ""
+
+def _mention(name: str) -> str:
+    """A mention as `[@name]`; threads.py, who knows the thread's authors, turns it into an alias."""
+    return f"[@{name}]" if 0 < len(name) <= 60 and not set(name) & set("[]<>@\n") else ""
+
+
+def without_marks(text: str) -> str:
+    """`text` without marks of emphasis."""
+    return text.replace(EMPHASIS_OPEN, "").replace(EMPHASIS_CLOSE, "")
 
 
 def harmless(text: str) -> str:
     """`text` with a space behind every `<` that would read as a tag: it was written as an entity, it is text."""
-    return _UNFINISHED_HTML.sub("< ", text) if "<" in text else text
+    return _LOOKS_LIKE_HTML.sub("< ", text) if "<" in text else text
 
 
-def _needs_parser(pieces: Sequence[str], actions: Sequence[_Action | None]) -> bool:
+def _unescaped(text: str) -> str:
+    """`text` with characters for entities, but no marks; what was escaped twice is decoded twice."""
+    if not ENTITY.search(text):
+        return text
+    decoded = html.unescape(text)
+    while decoded != text:
+        text, decoded = decoded, html.unescape(decoded)
+    return without_marks(text)
+
+
+def _needs_parser(source: str, actions: Sequence[_Action | None]) -> bool:
     """Whether the HTML holds more than tags that stand for themselves."""
     if any(action and action.tag.kind is Kind.OPAQUE for action in actions):
         return True
-    return any("<" in text and _UNFINISHED_HTML.search(text) for text in pieces[::2])
+    return _UNFINISHED_HTML.search(source) is not None
 
 
 def _mended(source: str) -> str:
     """`source` as HTML that a parser wrote, without elements that are not for readers."""
-    body = LexborHTMLParser(source).body
+    body = LexborHTMLParser(_NO_HTML.sub("&lt;", source)).body
     if body is None:
         return ""
     for node in body.css(_UNREADABLE):
@@ -163,7 +185,7 @@ def _mended(source: str) -> str:
         for name, value in list(node.attributes.items()):
             if name != "class" or value is None or "<" in value or ">" in value:
                 del node.attrs[name]
-    return body.inner_html or ""
+    return without_marks(_COMMENT.sub("", body.inner_html or ""))
 
 
 def _ends(actions: Sequence[_Action | None]) -> dict[int, int]:

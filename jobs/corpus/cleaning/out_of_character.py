@@ -6,7 +6,7 @@ In and out: plain text. Each function is one rule and does nothing where its rul
 import re
 
 _PARENTHESIS = re.compile(r"[()]")
-_OOC_LINE = re.compile(r"^[^\w\n]*OOC\b[^\w\n:\-–—]*[:\-–—].*$|\([^\w\n()]*OOC\b[^()]*\)", re.IGNORECASE | re.MULTILINE)
+_OOC_LINE = re.compile(r"\([^\w\n()]*OOC\b[^()]*\)|^[^\w\n]*OOC\b[^\w\n:\-–—]*[:\-–—].*$", re.IGNORECASE | re.MULTILINE)
 _URL = re.compile(r"[^\S\n]?\b(?:https?://|www\.)[^\s<>\"')\]]*[^\s<>\"')\].,;:!?]", re.IGNORECASE)
 _EMOJI = re.compile(
     # Emoji_Presentation=Yes below U+1F000 (Unicode emoji-data.txt), any symbol that asks to be shown as emoji,

@@ -1,6 +1,6 @@
 """What a tag means: HTML's and BBCode's, in one vocabulary.
 
-In: the text of one tag, brackets included. Out: a Tag, or None when it is no markup: [laughter] and < b > are text.
+In: the text of one tag, brackets included. Out: a Tag. What TAGS does not find is text: [laughter], <3, [I see].
 """
 
 import functools
@@ -45,9 +45,9 @@ class Tag:
 
 _HTML_NAMES = {
     Kind.EMPHASIS: "em i strong b",
-    Kind.PARAGRAPH: "p div ul ol li dl dt dd h1 h2 h3 h4 h5 h6 hr table thead tbody tr pre section article aside "
+    Kind.PARAGRAPH: "p div ul ol li dl dt dd h1 h2 h3 h4 h5 h6 hr table thead tbody tr td th pre section article aside "
     "details summary center figure figcaption header footer",
-    Kind.PLAIN: "span u s del ins sub sup small big font abbr code kbd mark cite q strike tt td th a time label",
+    Kind.PLAIN: "span u s del ins sub sup small big font abbr code kbd mark cite q strike tt a time label",
     Kind.MEDIA: "img source track embed picture",
     Kind.LINE: "br",
     Kind.QUOTE: "blockquote",
@@ -73,22 +73,26 @@ _CLASSES = (
 )
 """What the class of a container says it is."""
 _HTML_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)((?:\s[^<>]*)?)/?>")
+_ATTRIBUTES = r"(?:=[^\[\]\n]*|\ [^\[\]\n=]*=[^\[\]\n]*)?"
+TAGS = re.compile(
+    r"(<(?:/?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?|[!?/][^<>]*)>"
+    rf"|\[/?(?i:{'|'.join(map(re.escape, _BBCODE))}){_ATTRIBUTES}\]|\[@[^\[\]<>@\n]{{1,60}}\])"
+)
+"""Everything that is a tag, as one group."""
 _CLASS = re.compile(r"""\bclass\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.I)
-_BBCODE_TAG = re.compile(r"\[(/?)([A-Za-z][A-Za-z0-9]*|\*)([= ][^\[\]\n]*)?\]")
-_BBCODE_MENTION = re.compile(r"\[@([^\[\]<>@\n]{1,60})\]")
+_BBCODE_TAG = re.compile(r"\[(/?)([A-Za-z0-9]+|\*)(.*)\]")
 
 
 @functools.lru_cache(maxsize=8192)
-def tag(text: str) -> Tag | None:
-    """The tag that `text` is; None when it is ordinary text."""
+def tag(text: str) -> Tag:
+    """The tag that `text` is; it is one that TAGS found."""
     return _html(text) if text[0] == "<" else _bbcode(text)
 
 
-def _html(text: str) -> Tag | None:
+def _html(text: str) -> Tag:
     match = _HTML_TAG.fullmatch(text)
-    if match is None:
-        opaque = text[1:2] in ("!", "?", "/")
-        return Tag(Kind.OPAQUE, False, "", True) if opaque else None
+    if match is None:  # a comment, a declaration, or what a parser takes for one
+        return Tag(Kind.OPAQUE, False, "", True)
     closes, name = bool(match[1]), match[2].lower()
     kind = _HTML.get(name, Kind.OPAQUE)
     if not closes and name in ("a", "span", "div", "blockquote", "p") and (said := _CLASS.search(match[3])):
@@ -98,13 +102,11 @@ def _html(text: str) -> Tag | None:
     return Tag(kind, closes, f"<{name}", True)
 
 
-def _bbcode(text: str) -> Tag | None:
-    if match := _BBCODE_MENTION.fullmatch(text):
-        return Tag(Kind.MENTION, False, "", False, match[1].strip())
+def _bbcode(text: str) -> Tag:
+    if text[1] == "@":
+        return Tag(Kind.MENTION, False, "", False, text[2:-1].strip())
     match = _BBCODE_TAG.fullmatch(text)
-    name = match[2].lower() if match else ""
-    if name not in _BBCODE:
-        return None
+    name = match[2].lower()
     kind = _BBCODE[name]
     if match[3] and kind is Kind.QUOTE:
         kind = Kind.CITED_QUOTE

@@ -26,7 +26,7 @@ THREADS = pa.schema(
 terms of policy.py."""
 
 
-AT_ONCE = 48 << 20
+AT_ONCE = 24 << 20
 """Bytes of messages that are searched for signs at a time: DuckDB prepares the patterns anew for every query."""
 
 

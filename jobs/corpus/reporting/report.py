@@ -8,7 +8,6 @@ import pathlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-import duckdb
 from pydantic import ValidationError
 
 from contracts.corpus_report import Account, CorpusReport, Leakage, Lineage, RejectExample
@@ -45,7 +44,7 @@ def make_report(
         JobError: a record is unaccounted for.
     """
     kept = sum((split.by_part for split in written.values()), Counter())
-    dropped = _count_rejects(folder / "rejects", list(records))
+    dropped = _count_rejects(staged, folder / "rejects")
     facts = {
         "recipe": recipe.name,
         "digest": folder.name.removesuffix(".partial"),
@@ -53,10 +52,10 @@ def make_report(
         "messages": {name: split.messages for name, split in written.items()},
         "lineage": lineage,
         "distributions": statistics.distributions(staged, folder),
-        "tags": statistics.tags(folder),
+        "tags": statistics.tags(staged, folder),
         "duplicates": statistics.duplicates(staged, links),
         "cleaning": merged(recipe.corpus.clean, cleaning, _hidden_threads(staged)),
-        "rejects": _examples(folder / "rejects"),
+        "rejects": _examples(staged, folder / "rejects"),
         "leakage": leakage,
     }
     try:
@@ -76,17 +75,13 @@ def make_report(
         ) from error
 
 
-def _count_rejects(folder: pathlib.Path, parts: list[str]) -> dict[str, dict[str, int]]:
+def _count_rejects(staged: Staged, folder: pathlib.Path) -> dict[str, dict[str, int]]:
     """Rows by reason, for each part's reject file."""
-    counts = {}
-    with duckdb.connect() as connection:
-        for part in parts:
-            rows = connection.execute(
-                "SELECT reason, count(*) FROM read_parquet($1) GROUP BY reason ORDER BY reason",
-                [str(folder / f"{part}.parquet")],
-            ).fetchall()
-            counts[part] = dict(rows)
-    return counts
+    query = "SELECT reason, count(*) FROM read_parquet(?) GROUP BY reason ORDER BY reason"
+    return {
+        part: dict(staged.connection.execute(query, [str(folder / f"{part}.parquet")]).fetchall())
+        for part in staged.parts
+    }
 
 
 def _hidden_threads(staged: Staged) -> set[int]:
@@ -95,16 +90,16 @@ def _hidden_threads(staged: Staged) -> set[int]:
     return {t for (t,) in staged.connection.execute(f"SELECT thread FROM barred WHERE reason IN ({hidden})").fetchall()}
 
 
-def _examples(folder: pathlib.Path) -> dict[str, list[RejectExample]]:
+def _examples(staged: Staged, folder: pathlib.Path) -> dict[str, list[RejectExample]]:
     """The first few records of each reason that may be shown, without contact details."""
     hidden = ", ".join(f"'{reason}'" for reason in NEVER_SHOWN)
-    with duckdb.connect() as connection:
-        rows = connection.execute(f"""
-            SELECT reason, part, byte_offset, line, raw[:{2 * LONGEST}] FROM (
-                SELECT *, row_number() OVER (PARTITION BY reason ORDER BY part, byte_offset) AS place
-                FROM read_parquet('{folder}/*.parquet') WHERE reason NOT IN ({hidden})
-            ) WHERE place <= {3 * EXAMPLES} ORDER BY reason, place
-        """).fetchall()
+    rejects = f"(FROM read_parquet('{folder}/*.parquet') WHERE reason NOT IN ({hidden}))"
+    first = f"SELECT unnest(min({{'part': part, 'byte_offset': byte_offset}}, {3 * EXAMPLES})) AS place FROM {rejects} GROUP BY reason"
+    rows = staged.connection.execute(f"""
+        SELECT reason, part, byte_offset, line, raw[:{2 * LONGEST}] FROM {rejects}
+        SEMI JOIN (SELECT place.part AS part, place.byte_offset AS byte_offset FROM ({first})) USING (part, byte_offset)
+        ORDER BY reason, part, byte_offset
+    """).fetchall()
     examples: dict[str, list[RejectExample]] = {}
     for reason, part, byte_offset, line, raw in rows:
         shown = examples.setdefault(reason, [])

@@ -5,7 +5,6 @@ In: the split folders and the tables of the build. Out: sections of the report.
 
 import pathlib
 
-import duckdb
 import numpy as np
 
 from contracts.corpus_report import Distributions, Duplicates, Histogram
@@ -44,11 +43,11 @@ def _histogram(staged: Staged, column: str, source: str, bounds: list[int]) -> H
     return Histogram(bounds=bounds, counts=list(row[2:]), median=float(row[0]), maximum=int(row[1]))
 
 
-def tags(folder: pathlib.Path) -> dict[str, dict[str, int]]:
+def tags(staged: Staged, folder: pathlib.Path) -> dict[str, dict[str, int]]:
     """Group to tag to number of threads, the commonest first."""
     result = {}
     for group in (*tag_groups.GROUPS, tag_groups.OTHER):
-        rows = duckdb.sql(f"""
+        rows = staged.connection.execute(f"""
             SELECT tag, count(*) FROM (
                 SELECT unnest(list_distinct(tag_groups.{group})) AS tag FROM read_parquet('{folder}/[tv]*/*.parquet')
             ) GROUP BY tag ORDER BY count(*) DESC, tag

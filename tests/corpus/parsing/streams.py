@@ -3,6 +3,7 @@
 In: bytes of a part's CSV. Out: its records as `Record`s, from the scan or from the plain reading.
 """
 
+import itertools
 import re
 from typing import NamedTuple
 
@@ -54,7 +55,7 @@ def _reason(raw: bytes, match: re.Match | None, whole: bytes, columns: int) -> s
 def pieces_of(data: bytes, cuts: list[int]) -> list[bytes]:
     """`data` cut at `cuts`."""
     edges = [0, *sorted(cut % (len(data) + 1) for cut in cuts), len(data)]
-    return [data[first:last] for first, last in zip(edges, edges[1:], strict=False)]
+    return [data[first:last] for first, last in itertools.pairwise(edges)]
 
 
 def scanned(pieces: list[bytes]) -> list[Record]:
