@@ -3,17 +3,14 @@
 In: the parts of the archive. Out: their staging folders. On a cluster all nodes see the same home.
 """
 
-import concurrent.futures
 import logging
-import multiprocessing
 import os
 import pathlib
 import socket
-import sys
-import threading
 from collections.abc import Mapping
 
 from contracts.recipe import Recipe
+from jobs.corpus import cores
 from jobs.corpus.fetching.sidecar import Sidecar
 from jobs.corpus.parsing.part import parse_part, staging_folder
 from jobs.errors import JobError
@@ -38,29 +35,9 @@ def parse_parts(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidec
 
 
 def _on_cores(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> None:
-    workers = min(len(sidecars), len(os.sched_getaffinity(0)))
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
-        # the largest first: no core waits for one that began last
-        largest_first = sorted(sidecars.items(), key=lambda item: -item[1].size)
-        waiting = [pool.submit(parse_part, recipe, home, part, sidecar) for part, sidecar in largest_first]
-        try:
-            for done in concurrent.futures.as_completed(waiting):
-                done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def _start_worker() -> None:
-    """Log as the job does, and end when the job ends, however it ends."""
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    multiprocessing.parent_process().join()
-    os._exit(1)
+    # the largest first: no core waits for one that began last
+    largest_first = sorted(sidecars.items(), key=lambda item: -item[1].size)
+    cores.run(parse_part, [(recipe, home, part, sidecar) for part, sidecar in largest_first])
 
 
 def _on_ray(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> None:

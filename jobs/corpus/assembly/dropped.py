@@ -6,24 +6,26 @@ In: the staged parts with tables `verdict`, `copy`, `near` and `member`. Out: fi
 import pathlib
 
 from jobs.corpus.assembly.staged import OFFSET_BITS, OFFSET_OF_ID, Staged, post_id, quoted
-from jobs.corpus.parsing import rejects
 from jobs.corpus.policy import ON_REQUEST, REASON
 
 
 def write_rejects(staged: Staged, folder: pathlib.Path) -> None:
-    """rejects/<part>.parquet: what the part's own parsing dropped, and what was dropped since, in the CSV's order."""
+    """rejects/<part>.parquet: what the part's own parsing dropped, and what was dropped since, in the CSV's order.
+
+    Of the threads that a policy about their content took out, whatever the reason, only the places are written.
+    """
     (folder / "rejects").mkdir()
-    names = ", ".join(rejects.SCHEMA.names)
+    raw = f"CASE WHEN barred.reason IN ('{REASON}', '{ON_REQUEST}') THEN NULL ELSE raw END AS raw"
     for position, part in enumerate(staged.parts):
         source, target = staged.folders[part], folder / "rejects" / f"{part}.parquet"
         staged.connection.execute(f"""
             COPY (
-                SELECT {names} FROM read_parquet({quoted(source / "rejects.parquet")})
+                SELECT part, byte_offset, line, rejects.reason, {raw}
+                FROM read_parquet({quoted(source / "rejects.parquet")}) rejects LEFT JOIN barred USING (thread)
                 UNION ALL
-                SELECT '{part}' AS part, byte_offset, line, verdict.reason,
-                    CASE WHEN verdict.reason NOT IN ('{REASON}', '{ON_REQUEST}') THEN raw END AS raw
+                SELECT '{part}' AS part, byte_offset, line, verdict.reason, {raw}
                 FROM (SELECT {post_id(position)} AS id, * FROM read_parquet({quoted(source / "posts.parquet")}))
-                JOIN verdict USING (id) WHERE verdict.reason IS NOT NULL
+                JOIN verdict USING (id) JOIN barred ON barred.thread = verdict.thread WHERE verdict.reason IS NOT NULL
                 ORDER BY byte_offset
             ) TO {quoted(target)} (FORMAT parquet, COMPRESSION zstd)
         """)

@@ -9,7 +9,7 @@ A post's `id` is its part's position and its byte offset in one number: it order
 """
 
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import duckdb
 
@@ -75,6 +75,11 @@ class Staged:
                 min(part) AS first_part
             FROM ({threads}) GROUP BY thread
         """)
+
+
+def read_all(files: Iterable[pathlib.Path]) -> str:
+    """SQL that reads all of `files`, each by its name: a folder's name may look like a pattern to DuckDB."""
+    return f"read_parquet([{', '.join(map(quoted, sorted(files)))}])"
 
 
 def quoted(path: pathlib.Path) -> str:

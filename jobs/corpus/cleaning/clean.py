@@ -45,6 +45,7 @@ _ORDINARY = re.compile(
     re.VERBOSE,
 )
 _EMPHASIS_TAG = re.compile(r"[<\[](/?)(?:em|strong|i|b)[>\]]")
+_OTHER_SPACE = re.compile(r"[^\S\n ]")
 _NEED_DIGITS = ("phone", "ip_address")
 _EARLY = {"html", "bbcode", "images", "dice", "quotes", "spoilers", "mentions", "mojibake", "invisible"}
 """Rules that work before the characters are settled: after these alone, no character needs another look."""
@@ -95,6 +96,8 @@ class Cleaner:
         if "<" in text or "[" in text or "&" in text:
             text = self._markup.to_text(text, fired)
         text, odd = self._characters(text, fired)
+        if "  " in text or not _is_visible(text):
+            text = _spaced(text)
         has_digits = any(map(text.__contains__, _DIGITS))
         for name, rule in self._text_rules:
             if (name in _NEED_DIGITS and not has_digits) or (name == "emoji" and not odd & _TO_DROP):
@@ -102,7 +105,7 @@ class Cleaner:
             changed = rule(text)
             if changed != text:
                 fired.append(name)
-                text = changed
+                text = _spaced(changed) if "  " in changed else changed
         if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:
             text = with_asterisks(text)
         text = _paragraphs(text)
@@ -146,8 +149,16 @@ class Cleaner:
 
 
 def _is_visible(text: str) -> bool:
-    """Whether ASCII `text` has no control characters but line feeds and the marks of emphasis."""
+    """Whether `text` has no spaces but ordinary ones, and no control characters but line feeds and the marks."""
     return text.replace("\n", "").replace(EMPHASIS_OPEN, "").replace(EMPHASIS_CLOSE, "").isprintable()
+
+
+def _spaced(text: str) -> str:
+    """`text` with single ordinary spaces: rules that look for words and numbers know no others."""
+    text = _OTHER_SPACE.sub(" ", text)
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text
 
 
 def _odd(text: str) -> int:
@@ -200,7 +211,7 @@ def _emphasis_mark(tag: re.Match) -> str:
 def _needs_text_rules(text: str) -> bool:
     """Whether one of the rules for plain text could apply to `text`, its @ signs aside."""
     lowered = text.lower()
-    if "((" in text or "ooc" in lowered or "www." in lowered or "://" in text or " dot " in lowered:
+    if "((" in text or "ooc" in lowered or "www." in lowered or "://" in text or "dot" in lowered:
         return True
     if ("at)" in lowered or "at]" in lowered or "at}" in lowered) or "::" in text or text.count(":") > 6:
         return True

@@ -4,6 +4,7 @@ In: messages to clean. Out: their text; in passing, counts and samples for the r
 """
 
 import itertools
+import re
 from collections.abc import Collection, Mapping, Sequence
 
 from pydantic import BaseModel
@@ -11,6 +12,7 @@ from pydantic import BaseModel
 from contracts.corpus_report import CleaningRule, Sample
 from contracts.recipe import Clean
 from jobs.corpus.cleaning.clean import MENTION, RULES, Cleaner
+from jobs.corpus.cleaning.contact_details import EMAIL, IP_ADDRESS, PHONE
 from jobs.corpus.policy import may_be_shown
 
 SAMPLES = 4
@@ -22,6 +24,11 @@ OFF = {"quotes": "keep", "spoilers": "keep", "emphasis": "drop", "emoji": "keep"
 """Values that switch a rule off, for rules that are not simply true or false."""
 CONTACT_RULES = ("email", "phone", "ip_address", "mentions")
 """Rules that take out what nobody should see: their samples show a stand-in for it."""
+REVEALING = Clean(images=False, dice=False, quotes="keep", spoilers="keep", links=False, asides=False, ooc=False)
+"""Rules under which all names and contact details of a post can be recognised."""
+_PRIVATE = re.compile("|".join([MENTION.pattern, *map(re.escape, (EMAIL, PHONE, IP_ADDRESS))]))
+_ATTRIBUTES = re.compile(r"(?<=[\[<])(\w+)[\s=][^\[\]<>]*(?=[\]>])")
+"""Attributes of a tag: among them are the names of those who are quoted."""
 
 
 class ThreadSample(Sample):
@@ -47,6 +54,7 @@ class Witness:
         self._posts = dict.fromkeys(RULES, 0)
         self._samples: dict[str, list[ThreadSample]] = {name: [] for name in RULES}
         self._wanted = set(RULES)
+        self._revealing = Cleaner(REVEALING)
         self._without: dict[str, Cleaner] = {}
 
     def clean(self, message: str, thread: int, byte_offset: int) -> str:
@@ -65,7 +73,11 @@ class Witness:
         return {name: RuleWork(posts=self._posts[name], samples=self._samples[name]) for name in RULES}
 
     def _look(self, message: str, text: str, rules: list[str], thread: int, byte_offset: int) -> None:
-        """Take samples of `message` for rules that want more."""
+        """Take samples of `message` for rules that want more. Where one rule is off, others recognise less: names and
+        contact details could show, and a post that has some gives samples of the rules against them alone.
+        """
+        if _PRIVATE.search(self._revealing.clean(message)[0]):
+            rules = [rule for rule in rules if rule in CONTACT_RULES]
         for rule in rules:
             before, after = excerpt(self._cleaner_without(rule).clean(message)[0], text)
             if before == after:
@@ -85,11 +97,11 @@ class Witness:
 
 def excerpt(before: str, after: str) -> tuple[str, str]:
     """Where the two differ, with CONTEXT characters around it."""
+    before, after = (_ATTRIBUTES.sub(r"\1 …", MENTION.sub("[@…]", text)) for text in (before, after))
     start = _shared(before, after)
     end = _shared(before[start:][::-1], after[start:][::-1])
     start, end = max(start - CONTEXT, 0), max(end - CONTEXT, 0)
-    pair = before[start : len(before) - end], after[start : len(after) - end]
-    return tuple(MENTION.sub("[@…]", text)[:LONGEST] for text in pair)
+    return before[start : len(before) - end][:LONGEST], after[start : len(after) - end][:LONGEST]
 
 
 def _shared(one: str, other: str) -> int:

@@ -76,7 +76,7 @@ _HTML_TAG = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9]*)((?:\s[^<>]*)?)/?>")
 _ATTRIBUTES = r"(?:=[^\[\]\n]*|\ [^\[\]\n=]*=[^\[\]\n]*)?"
 TAGS = re.compile(
     r"(<(?:/?[A-Za-z][A-Za-z0-9]*(?:\s[^<>]*)?/?|[!?/][^<>]*)>"
-    rf"|\[/?(?i:{'|'.join(map(re.escape, _BBCODE))}){_ATTRIBUTES}\]|\[@[^\[\]<>@\n]{{1,60}}\])"
+    rf"|\[/?(?ai:{'|'.join(map(re.escape, _BBCODE))}){_ATTRIBUTES}\]|\[@[^\[\]<>@\n]{{1,60}}\])"
 )
 """Everything that is a tag, as one group."""
 _CLASS = re.compile(r"""\bclass\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.I)

@@ -5,7 +5,7 @@ In: raw/<recipe>/<part>.7z. Out: corpus/<recipe>/parts/<part>-<digest>/, renamed
     posts.parquet       in-character posts that have text (posts.POSTS)
     threads.parquet     threads of all readable records (thread_table.THREADS)
     signatures.parquet  band hashes of the posts, when near-duplicates are asked for
-    rejects.parquet     every other record (rejects.SCHEMA)
+    rejects.parquet     every other record (rejects.STAGED)
     part.json           Parsed: the account, and what the cleaning rules did
 """
 
@@ -85,19 +85,21 @@ def _write_part(part: str, found: Iterator[Block], folder: pathlib.Path, recipe:
     builder = PostBuilder(threads, witness)
     with (
         pq.ParquetWriter(folder / "posts.parquet", POSTS, **COMPRESSION) as posts,
-        pq.ParquetWriter(folder / "rejects.parquet", rejects.SCHEMA, **COMPRESSION) as refused,
+        pq.ParquetWriter(folder / "rejects.parquet", rejects.STAGED, **COMPRESSION) as refused,
         pq.ParquetWriter(folder / "signatures.parquet", signature_schema(near), **COMPRESSION) as signed,
     ):
         for block in found:
             rows = reader.rows(block)
-            table, reasons = builder.build(block, rows)
+            table, reasons, row_threads = builder.build(block, rows)
             verdicts = [REASONS.get(int(verdict)) for verdict in block.verdict]
-            for record, reason in zip(rows["record"].to_numpy().tolist(), reasons, strict=True):
-                verdicts[record] = reason
+            threads_of = [None] * len(verdicts)
+            for record, reason, thread in zip(rows["record"].to_numpy().tolist(), reasons, row_threads, strict=True):
+                verdicts[record], threads_of[record] = reason, thread
             out = np.array([index for index, reason in enumerate(verdicts) if reason], np.int64)
             for index in out:
                 dropped[verdicts[index]] = dropped.get(verdicts[index], 0) + 1
-            refused.write_table(rejects.table(part, block, out, [verdicts[index] for index in out]))
+            why, where = ([column[index] for index in out] for column in (verdicts, threads_of))
+            refused.write_table(rejects.table(part, block, out, why, where))
             posts.write_table(table)
             if near.enabled and len(table):
                 text_words = words(table["text"].combine_chunks())

@@ -43,8 +43,8 @@ class PostBuilder:
         self._witness = witness
         self._author_number = functools.lru_cache(maxsize=1 << 16)(author_number)
 
-    def build(self, block: Block, rows: pa.Table) -> tuple[pa.Table, list[str | None]]:
-        """The posts among `rows`, and one reason a row (None: it is a post)."""
+    def build(self, block: Block, rows: pa.Table) -> tuple[pa.Table, list[str | None], list[int | None]]:
+        """The posts among `rows`, and for every row a reason (None: it is a post) and its thread."""
         reasons = _values(rows["reason"])
         columns = (_values(rows[name]) for name in ("thread_title", "thread_tags", "message_username", "message"))
         offsets = (block.byte_offset + block.start[rows["record"].to_numpy()]).tolist()
@@ -84,9 +84,13 @@ class PostBuilder:
             texts,
             pa.array(block.raws(records), pa.binary()),
         ]
-        return pa.Table.from_arrays(
-            [pa.array(column, field.type) for column, field in zip(columns, POSTS, strict=True)], schema=POSTS
-        ), reasons
+        return (
+            pa.Table.from_arrays(
+                [pa.array(column, field.type) for column, field in zip(columns, POSTS, strict=True)], schema=POSTS
+            ),
+            reasons,
+            row_threads,
+        )
 
 
 def _values(column: pa.ChunkedArray) -> list:

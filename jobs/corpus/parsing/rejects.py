@@ -1,4 +1,7 @@
-"""Dropped rows on disk: rejects/*.parquet, one row for each record that is not in the corpus."""
+"""Dropped rows on disk: rejects/*.parquet, one row for each record that is not in the corpus.
+
+In: records of a block with their reasons. Out: a table. The staged ones also say in which thread a record stands.
+"""
 
 from collections.abc import Sequence
 
@@ -20,8 +23,14 @@ SCHEMA = pa.schema(
 line end. It is null for records that a policy about their content took out."""
 
 
-def table(part: str, block: Block, records: np.ndarray, reasons: Sequence[str]) -> pa.Table:
-    """Rows for the given records of `block` (indexes, int64), each with its reason."""
+STAGED = SCHEMA.append(pa.field("thread", pa.uint64()))
+"""`thread` is null where the record cannot be read."""
+
+
+def table(
+    part: str, block: Block, records: np.ndarray, reasons: Sequence[str], threads: Sequence[int | None]
+) -> pa.Table:
+    """Rows of STAGED for the given records of `block` (indexes, int64), each with its reason and thread."""
     return pa.Table.from_arrays(
         [
             pa.array([part] * len(records), pa.string()),
@@ -29,6 +38,7 @@ def table(part: str, block: Block, records: np.ndarray, reasons: Sequence[str]) 
             pa.array(block.line[records]),
             pa.array(reasons, pa.string()),
             pa.array(block.raws(records), pa.binary()),
+            pa.array(threads, pa.uint64()),
         ],
-        schema=SCHEMA,
+        schema=STAGED,
     )

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from contracts.corpus_report import Account, CorpusReport, Leakage, Lineage, RejectExample
 from contracts.recipe import Recipe
 from jobs.corpus.assembly.split import Links
-from jobs.corpus.assembly.staged import Staged
+from jobs.corpus.assembly.staged import Staged, read_all
 from jobs.corpus.assembly.threads import WrittenSplit
 from jobs.corpus.cleaning import contact_details
 from jobs.corpus.cleaning.samples import RuleWork, merged
@@ -93,8 +93,9 @@ def _hidden_threads(staged: Staged) -> set[int]:
 def _examples(staged: Staged, folder: pathlib.Path) -> dict[str, list[RejectExample]]:
     """The first few records of each reason that may be shown, without contact details."""
     hidden = ", ".join(f"'{reason}'" for reason in NEVER_SHOWN)
-    rejects = f"(FROM read_parquet('{folder}/*.parquet') WHERE reason NOT IN ({hidden}))"
-    first = f"SELECT unnest(min({{'part': part, 'byte_offset': byte_offset}}, {3 * EXAMPLES})) AS place FROM {rejects} GROUP BY reason"
+    rejects = f"(FROM {read_all(folder.glob('*.parquet'))} WHERE reason NOT IN ({hidden}) AND raw IS NOT NULL)"
+    place = "{'part': part, 'byte_offset': byte_offset}"
+    first = f"SELECT unnest(min({place}, {3 * EXAMPLES})) AS place FROM {rejects} GROUP BY reason"
     rows = staged.connection.execute(f"""
         SELECT reason, part, byte_offset, line, raw[:{2 * LONGEST}] FROM {rejects}
         SEMI JOIN (SELECT place.part AS part, place.byte_offset AS byte_offset FROM ({first})) USING (part, byte_offset)

@@ -9,8 +9,8 @@ import numpy as np
 
 from contracts.corpus_report import Distributions, Duplicates, Histogram
 from jobs.corpus.assembly import tag_groups
-from jobs.corpus.assembly.split import Links, components
-from jobs.corpus.assembly.staged import Staged
+from jobs.corpus.assembly.split import SPLITS, Links, components
+from jobs.corpus.assembly.staged import Staged, read_all
 
 CHARS = [0, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 50_000]
 POSTS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 5_000]
@@ -20,7 +20,7 @@ AUTHORS = [1, 2, 3, 4, 5, 7, 10, 15, 20, 50]
 
 def distributions(staged: Staged, folder: pathlib.Path) -> Distributions:
     """Lengths of the kept threads and posts."""
-    threads = f"read_parquet('{folder}/[tv]*/*.parquet')"
+    threads = _threads(folder)
     kept = "post SEMI JOIN (FROM verdict WHERE reason IS NULL) USING (id)"
     per_author = f"(SELECT count(DISTINCT thread) AS threads FROM {kept} GROUP BY author)"
     return Distributions(
@@ -30,6 +30,11 @@ def distributions(staged: Staged, folder: pathlib.Path) -> Distributions:
         authors_per_thread=_histogram(staged, "n_authors", threads, AUTHORS),
         threads_per_author=_histogram(staged, "threads", per_author, AUTHORS),
     )
+
+
+def _threads(folder: pathlib.Path) -> str:
+    """SQL that reads the threads of all splits."""
+    return read_all(file for split in SPLITS for file in (folder / split).glob("*.parquet"))
 
 
 def _histogram(staged: Staged, column: str, source: str, bounds: list[int]) -> Histogram:
@@ -49,7 +54,7 @@ def tags(staged: Staged, folder: pathlib.Path) -> dict[str, dict[str, int]]:
     for group in (*tag_groups.GROUPS, tag_groups.OTHER):
         rows = staged.connection.execute(f"""
             SELECT tag, count(*) FROM (
-                SELECT unnest(list_distinct(tag_groups.{group})) AS tag FROM read_parquet('{folder}/[tv]*/*.parquet')
+                SELECT unnest(list_distinct(tag_groups.{group})) AS tag FROM {_threads(folder)}
             ) GROUP BY tag ORDER BY count(*) DESC, tag
         """).fetchall()
         result[group.replace("_", " ")] = dict(rows)
