@@ -4,11 +4,13 @@ import collections
 import json
 import os
 import pathlib
-import signal
+import random
+import shutil
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import yaml
 
@@ -72,6 +74,19 @@ def test_the_sample_corpus_holds_every_thread_and_has_threads_to_hold_out(demo_h
     assert report.messages["train"] > report.total.kept / 2
 
 
+def test_the_report_of_the_sample_corpus_says_where_it_is_from_and_what_was_done(demo_home, demo_archive):
+    recipe = load_recipe(DEMO, [f"corpus.archive.base={demo_archive}"])
+    report, summary = report_of(demo_home), run_corpus(recipe, demo_home)
+    assert list(report.lineage.inputs) == [part.name for part in recipe.corpus.archive.parts]
+    assert min(report.cleaning[rule].posts for rule in ("html", "emphasis")) > 0
+    assert {reason for reason in report.rejects if reason.startswith("malformed")} == {
+        defect.reason for defect in DEFECTS if defect.reason.startswith("malformed")
+    }
+    assert {split: overlap.above for split, overlap in report.leakage.splits.items()} == {"valid": 0, "test": 0}
+    assert report.digest in pathlib.Path(summary["page"]).read_text()
+    assert pathlib.Path(summary["report"]).parent == pathlib.Path(summary["page"]).parent
+
+
 def test_a_second_run_does_nothing_and_says_so(demo_home, demo_archive):
     recipe = load_recipe(DEMO, [f"corpus.archive.base={demo_archive}"])
     before = {path: path.stat().st_mtime_ns for path in demo_home.rglob("*") if path.is_file()}
@@ -93,7 +108,8 @@ def test_the_digest_knows_recipe_and_parts_but_not_where_they_lie(archive, home)
 
     first = digest()
     assert digest(base=archive.folder.as_uri()) == first
-    assert digest(emphasis="drop") != first
+    assert digest(clean={"emphasis": "drop"}) != first
+    assert digest(policy={"exclude_tags": []}) != first
     assert digest(min_posts=2) != first
     archive.names.clear()
     archive.add("p1", csv_bytes([post("changed")]))
@@ -104,7 +120,7 @@ def test_latest_follows_the_recipe_back_and_forth(archive, home):
     archive.add("p1", csv_bytes([post("one")]))
     run_download(archive.recipe(), home)
     first = run_corpus(archive.recipe(), home)["digest"]
-    run_corpus(archive.recipe(emoji="keep"), home)
+    run_corpus(archive.recipe(clean={"emoji": "keep"}), home)
     summary = run_corpus(archive.recipe(), home)
     assert (summary["digest"], summary["unchanged"]) == (first, True)
     assert json.loads((home / "corpus/small/latest.json").read_text()) == {"digest": first}
@@ -132,8 +148,9 @@ def test_a_record_that_gets_lost_fails_the_job(archive, home):
     archive.add("p1", csv_bytes([post("one")]))
     run_download(archive.recipe(), home)
     run_corpus(archive.recipe(), home, part="p1")
-    (account,) = home.glob("corpus/small/parts/p1-*/account.json")
-    account.write_text(json.dumps({"records": 2, "kept": 1, "dropped": {"empty": 1}}))
+    (path,) = home.glob("corpus/small/parts/p1-*/part.json")
+    facts = json.loads(path.read_text())
+    path.write_text(json.dumps(facts | {"account": {"records": 2, "kept": 1, "dropped": {"empty": 1}}}))
     with pytest.raises(JobError, match=r"does not add up \(.*2 records, but 1 kept .*: 1 unaccounted for"):
         run_corpus(archive.recipe(), home)
     assert not (home / "corpus/small/latest.json").exists()
@@ -145,33 +162,88 @@ def write_recipe(archive, path):
     return path
 
 
-def test_killed_while_it_works_the_next_run_completes_it(archive, home, tmp_path):
-    rows = [post(f"<p>text {n} {'word ' * 40}</p>", title=f"Thread {n // 10}") for n in range(8_000)]
-    archive.add("p1", csv_bytes(rows))
-    recipe = write_recipe(archive, tmp_path / "recipe.json")
-    run_download(archive.recipe(), home)
-    parts = home / "corpus/small/parts"
+KILLS = 20
+VOCABULARY = [f"{start}{end}" for start in ("bran", "tor", "mel", "sha", "ul") for end in ("den", "wick", "ow", "ith")]
+
+
+@pytest.fixture
+def long_archive(archive):
+    """Four parts that keep the job busy for some seconds, with copies, near-copies and threads in two parts."""
+    words = random.Random(11)
+    texts = [" ".join(words.choices(VOCABULARY, k=120)) for _ in range(3_000)]
+    for part in range(4):
+        rows = []
+        for n in range(2_500):
+            text = words.choice(texts) if n % 50 == 0 else " ".join(words.choices(VOCABULARY, k=120))
+            title = f"Thread {part * 200 + n // 10}"
+            at = f"2020-0{part + 1}-01T{n // 120:02}:{n % 60:02}:00"
+            rows.append(post(f"<p>{text} & <em>on</em></p>", author=f"author {n % 7}", title=title, at=at))
+        archive.add(f"p{part}", csv_bytes(rows))
+    return archive
+
+
+def corpus_of(home):
+    """The bytes of every file of the current corpus, and its digest."""
+    folder = home / "corpus/small" / report_of(home, "small").digest
+    return folder.name, contents(folder)
+
+
+def start_job(recipe, home):
+    """The job `corpus` in a session of its own."""
     command = [sys.executable, "-m", "jobs", "corpus", "--recipe", str(recipe), "--home", str(home)]
-    running = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 60
-    while not list(parts.glob("*.partial/posts.parquet")) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(running.pid, signal.SIGKILL)
-    running.wait()
-    assert list(parts.glob("*.partial")), "it was killed in the middle of its work"
-    assert not (home / "corpus/small/latest.json").exists()
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
 
-    done = job("corpus", "--recipe", recipe, home=home)
-    assert done.returncode == 0, done.stderr
-    summary = json.loads(done.stdout.splitlines()[-1])
-    assert (sum(summary["threads"].values()), sum(summary["messages"].values())) == (800, 8_000)
-    assert not list(home.glob("corpus/small/**/*.partial"))
 
-    other = tmp_path / "never killed"
-    run_download(archive.recipe(), other)
-    run_corpus(archive.recipe(), other)
-    kept = home / "corpus/small" / summary["digest"]
-    assert contents(kept) == contents(other / "corpus/small" / summary["digest"])
+def wait_until_session_is_empty(session, seconds=20):
+    """Fail when a process of the session is still there after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while left := [pid for pid in psutil.pids() if _session_of(pid) == session]:
+        assert time.monotonic() < deadline, f"still there: {[psutil.Process(pid).cmdline() for pid in left]}"
+        time.sleep(0.02)
+
+
+def _session_of(pid):
+    try:
+        return os.getsid(pid) if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE else None
+    except (ProcessLookupError, psutil.NoSuchProcess):
+        return None
+
+
+@pytest.mark.slow
+def test_killed_twenty_times_it_ends_with_the_same_corpus(long_archive, home, tmp_path):
+    recipe = write_recipe(long_archive, tmp_path / "recipe.json")
+    undisturbed = tmp_path / "never killed"
+    run_download(long_archive.recipe(), undisturbed)
+    shutil.copytree(undisturbed / "raw", home / "raw")
+    begin = time.monotonic()
+    assert start_job(recipe, undisturbed).wait(120) == 0
+    duration = time.monotonic() - begin
+    expected = corpus_of(undisturbed)
+
+    root, moments = home / "corpus/small", random.Random(3)
+    kills, in_the_middle = 0, 0
+    while kills < KILLS:
+        running = start_job(recipe, home)
+        try:
+            assert running.wait(moments.uniform(0.2, 1) * duration) == 0
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+            wait_until_session_is_empty(running.pid)
+            kills += 1
+            in_the_middle += any(root.rglob("*.partial"))
+        else:  # done before it could be killed: once more from the beginning
+            assert corpus_of(home) == expected
+            shutil.rmtree(root)
+    assert in_the_middle > KILLS / 4, "the kills met it at work"
+
+    last = start_job(recipe, home)
+    assert last.wait(120) == 0
+    wait_until_session_is_empty(last.pid)
+    assert corpus_of(home) == expected
+    assert not list(root.rglob("*.partial"))
 
 
 def test_the_command_line_ends_with_the_summary(archive, home, tmp_path):

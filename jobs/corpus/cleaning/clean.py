@@ -35,7 +35,7 @@ _INVISIBLE = re.compile(  # all but tab, line feed, the marks of emphasis and th
 _ODD = re.compile("[^\n -~‘’“”–—…•«»]")
 """What ordinary typography does not use."""
 _DIGITS = "0123456789"
-_TO_REPAIR, _TO_HIDE, _TO_COMPOSE, _TO_DROP = 1, 2, 4, 8
+_TO_REPAIR, _TO_HIDE, _TO_COMPOSE, _TO_DROP, _TO_SPACE = 1, 2, 4, 8, 16
 _ORDINARY = re.compile(
     r"""(?:[\n -%'-;=?A-Z\\\]-z{-~‘’“”–—…]++
     |[à-öø-ÿ](?=[\n\ !-%'-;=-Z\\-~])
@@ -96,8 +96,8 @@ class Cleaner:
         if "<" in text or "[" in text or "&" in text:
             text = self._markup.to_text(text, fired)
         text, odd = self._characters(text, fired)
-        if "  " in text or not _is_visible(text):
-            text = _spaced(text)
+        if "  " in text:
+            text = _single_spaced(text)
         has_digits = any(map(text.__contains__, _DIGITS))
         for name, rule in self._text_rules:
             if (name in _NEED_DIGITS and not has_digits) or (name == "emoji" and not odd & _TO_DROP):
@@ -105,7 +105,7 @@ class Cleaner:
             changed = rule(text)
             if changed != text:
                 fired.append(name)
-                text = _spaced(changed) if "  " in changed else changed
+                text = _single_spaced(changed) if "  " in changed else changed
         if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:
             text = with_asterisks(text)
         text = _paragraphs(text)
@@ -125,13 +125,15 @@ class Cleaner:
         return not text.isascii() and _ODD.search(text) is not None
 
     def _characters(self, text: str, fired: list[str]) -> tuple[str, int]:
-        """`text` without mojibake and characters that nobody sees, and what its odd characters ask for."""
+        """`text` without mojibake and characters that nobody sees, and what its odd characters ask for. Every space is
+        an ordinary one: rules that look for words and numbers know no others.
+        """
         if text.isascii():
-            if self._rules.invisible and not _is_visible(text):
-                visible = text.translate(_CONTROL)
+            if not _is_visible(text):
+                visible = text.translate(_CONTROL) if self._rules.invisible else text
                 if len(visible) != len(text):
                     fired.append("invisible")
-                    text = visible
+                text = _OTHER_SPACE.sub(" ", visible)
             return text, 0
         before, odd = None, 0
         while before != text:
@@ -145,17 +147,15 @@ class Cleaner:
                 if visible != text:
                     fired.append("invisible")
                     text = visible
-        return text, odd
+        return (_OTHER_SPACE.sub(" ", text) if odd & _TO_SPACE else text), odd
 
 
 def _is_visible(text: str) -> bool:
-    """Whether `text` has no spaces but ordinary ones, and no control characters but line feeds and the marks."""
+    """Whether ASCII `text` has no control characters but line feeds and the marks of emphasis."""
     return text.replace("\n", "").replace(EMPHASIS_OPEN, "").replace(EMPHASIS_CLOSE, "").isprintable()
 
 
-def _spaced(text: str) -> str:
-    """`text` with single ordinary spaces: rules that look for words and numbers know no others."""
-    text = _OTHER_SPACE.sub(" ", text)
+def _single_spaced(text: str) -> str:
     while "  " in text:
         text = text.replace("  ", " ")
     return text
@@ -171,13 +171,14 @@ def _odd(text: str) -> int:
 
 @functools.lru_cache(maxsize=1 << 16)
 def _asks_for(char: str) -> int:
-    """What one odd character asks for: repair, hiding, composing, dropping as emoji; several can be true."""
+    """What one odd character asks for: repair, hiding, composing, dropping as emoji, a plain space in its place."""
     return (
         _TO_REPAIR * ("\u00c2" <= char <= "\u00f4")
         | _TO_HIDE * (_INVISIBLE.match(char) is not None)
         | _TO_COMPOSE
         * (unicodedata.combining(char) > 0 or unicodedata.normalize("NFC", char) != char or char > "\u1100")
         | _TO_DROP * (out_of_character.may_be_emoji(char))
+        | _TO_SPACE * char.isspace()
     )
 
 

@@ -3,6 +3,7 @@
 In: messages to clean. Out: their text; in passing, counts and samples for the report.
 """
 
+import html
 import itertools
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -12,11 +13,12 @@ from pydantic import BaseModel
 from contracts.corpus_report import CleaningRule, Sample
 from contracts.recipe import Clean
 from jobs.corpus.cleaning.clean import MENTION, RULES, Cleaner
-from jobs.corpus.cleaning.contact_details import EMAIL, IP_ADDRESS, PHONE
 from jobs.corpus.policy import may_be_shown
 
 SAMPLES = 4
 """Of each rule, from each part."""
+MOST_LOOKS = 2_000
+"""Posts of a part that are searched for samples: each is cleaned several times over."""
 CONTEXT = 60
 """Characters around what a rule changed."""
 LONGEST = 400
@@ -24,9 +26,11 @@ OFF = {"quotes": "keep", "spoilers": "keep", "emphasis": "drop", "emoji": "keep"
 """Values that switch a rule off, for rules that are not simply true or false."""
 CONTACT_RULES = ("email", "phone", "ip_address", "mentions")
 """Rules that take out what nobody should see: their samples show a stand-in for it."""
-REVEALING = Clean(images=False, dice=False, quotes="keep", spoilers="keep", links=False, asides=False, ooc=False)
-"""Rules under which all names and contact details of a post can be recognised."""
-_PRIVATE = re.compile("|".join([MENTION.pattern, *map(re.escape, (EMAIL, PHONE, IP_ADDRESS))]))
+_REVEALING = Clean(images=False, dice=False, quotes="keep", spoilers="keep", links=False, asides=False, ooc=False)
+_IN_TEXT = Cleaner(_REVEALING)
+"""Recognises all names and contact details of a post that stand in its text."""
+_IN_TAGS = Cleaner(_REVEALING.model_copy(update={"html": False, "bbcode": False}))
+"""Recognises contact details wherever they stand."""
 _ATTRIBUTES = re.compile(r"(?<=[\[<])(\w+)[\s=][^\[\]<>]*(?=[\]>])")
 """Attributes of a tag: among them are the names of those who are quoted."""
 
@@ -54,7 +58,7 @@ class Witness:
         self._posts = dict.fromkeys(RULES, 0)
         self._samples: dict[str, list[ThreadSample]] = {name: [] for name in RULES}
         self._wanted = set(RULES)
-        self._revealing = Cleaner(REVEALING)
+        self._looks = 0
         self._without: dict[str, Cleaner] = {}
 
     def clean(self, message: str, thread: int, byte_offset: int) -> str:
@@ -64,8 +68,9 @@ class Witness:
             rules = set(fired)
             for rule in rules:
                 self._posts[rule] += 1
-            if not self._wanted.isdisjoint(rules):
-                self._look(message, text, sorted(self._wanted & rules), thread, byte_offset)
+            if (wanted := self._wanted & rules) and self._looks < MOST_LOOKS:
+                self._looks += 1
+                self._look(message, text, sorted(wanted), thread, byte_offset)
         return text
 
     def work(self) -> dict[str, RuleWork]:
@@ -76,7 +81,7 @@ class Witness:
         """Take samples of `message` for rules that want more. Where one rule is off, others recognise less: names and
         contact details could show, and a post that has some gives samples of the rules against them alone.
         """
-        if _PRIVATE.search(self._revealing.clean(message)[0]):
+        if _is_private(message):
             rules = [rule for rule in rules if rule in CONTACT_RULES]
         for rule in rules:
             before, after = excerpt(self._cleaner_without(rule).clean(message)[0], text)
@@ -93,6 +98,12 @@ class Witness:
         if rule not in self._without:
             self._without[rule] = Cleaner(self._rules.model_copy(update={rule: OFF.get(rule, False)}))
         return self._without[rule]
+
+
+def _is_private(message: str) -> bool:
+    """Whether `message` names forum users or holds contact details, however they are written."""
+    fired = _IN_TEXT.clean(message)[1] + _IN_TAGS.clean(html.unescape(message))[1]
+    return not set(CONTACT_RULES).isdisjoint(fired)
 
 
 def excerpt(before: str, after: str) -> tuple[str, str]:

@@ -29,8 +29,8 @@ word a b w OOC OOC:_ ooc Ooc: (OOC ooc) : - -- , . .. * ** ( ) (( )) _at_ _dot_ 
 _INVISIBLE = ["e\u0301", "\u0301", "\u0303", "\x9d", "\u200d", "\ufe0f", "1\u20e3", "\u200b", "\x02", "\x03", "\x85"]
 _SPACES = ["\x1c", "\0", "\u2028", "\xa0", "\t", "\r", "\r\n", "\n", "\n\n", " ", "  "]
 _ORDINARY = r"""
-<p> </p> <br/> <br> <em> </em> <strong> </b> [b] [/b] [i] [/i] &amp;_ &nbsp; &quot; &#39; &mdash; word a W é, é_ _ __ ’ “
-— … , . : ; - ( ) (( * ** 1 23 55 4567 12:30 :: :// www. ooc OOC:_ _at_ _dot_ example com /
+<p> </p> <br/> <br> <em> </em> <strong> </b> [b] [/b] [i] [/i] &amp;_ &nbsp; &quot; &#39; &mdash; word a W é, é_ _ __ ’
+“ — … , . : ; - ( ) (( * ** 1 23 55 4567 12:30 :: :// www. ooc OOC:_ _at_ _dot_ example com /
 """
 
 
