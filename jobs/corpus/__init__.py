@@ -1,5 +1,5 @@
-"""From archive to corpus: download → extract → scan → read → clean → threads → split → report.
+"""From archive to corpus: fetching → parsing and cleaning → duplicates → assembly → reporting, a folder a step.
 
-`download` and `build` are jobs; every other file is one step. A record of the archive is either kept or it
-lies in rejects/ with its part, byte offset, line, reason and raw text: the report adds both up.
+`download` (with `verify` as its --check) and `build` are the jobs. A record of the archive is either kept or it lies in
+rejects/ with its part, byte offset, line, reason and raw bytes: the report adds both up.
 """

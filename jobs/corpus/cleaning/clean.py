@@ -51,6 +51,10 @@ _EARLY = {"html", "bbcode", "images", "dice", "quotes", "spoilers", "mentions", 
 """Rules that work before the characters are settled: after these alone, no character needs another look."""
 
 
+class Endless(Exception):
+    """A post whose markup lies inside markup, over and over: nobody wrote that for a reader."""
+
+
 class Cleaner:
     """Cleans posts as the recipe says."""
 
@@ -77,7 +81,7 @@ class Cleaner:
         the rules that changed something (a name can stand there more than once).
 
         Raises:
-            RuntimeError: no end after MAX_PASSES passes.
+            Endless: still not done after MAX_PASSES passes.
         """
         if self._takes_shortcut and (plain := _ordinary(message)) is not None:
             return plain
@@ -88,7 +92,7 @@ class Cleaner:
             text = self._pass(text, fired)
             if len(fired) == rules_before or not self._may_hold_more(text, fired) or text == before:
                 return text, fired
-        raise RuntimeError(f"cleaning a post of {len(message)} characters came to no end")
+        raise Endless(f"{len(message)} characters, {MAX_PASSES} passes")
 
     def _pass(self, text: str, fired: list[str]) -> str:
         if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:

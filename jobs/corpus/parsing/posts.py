@@ -9,6 +9,7 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 
+from jobs.corpus.cleaning.clean import Endless
 from jobs.corpus.cleaning.samples import Witness
 from jobs.corpus.parsing.scan import Block
 from jobs.corpus.parsing.thread_table import ThreadTable
@@ -58,7 +59,11 @@ class PostBuilder:
                 reasons[index] = "malformed.tags"
             if reasons[index]:
                 continue
-            text = clean(message, thread, offsets[index])
+            try:
+                text = clean(message, thread, offsets[index])
+            except Endless:
+                reasons[index] = "malformed.markup"
+                continue
             if not text:
                 reasons[index] = "empty"
                 continue

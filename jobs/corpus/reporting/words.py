@@ -12,6 +12,7 @@ REASONS = {
     "malformed.encoding": "Bytes of the row are not valid UTF-8.",
     "malformed.timestamp": "The time of the post cannot be read.",
     "malformed.tags": "The list of the thread's tags cannot be read.",
+    "malformed.markup": "The post's markup is nested beyond all measure.",
     "empty": "Nothing was left of the post after cleaning.",
     "duplicate": "An exact copy of an earlier post, by normalised text.",
     "near_duplicate": "Almost the same words as an earlier post.",

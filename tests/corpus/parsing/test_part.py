@@ -55,6 +55,7 @@ def staged(home):
         (ROW.replace(b"\"['Casual', 'Fantasy']\"", b"[1]") + b"text\n", "malformed.tags"),
         (ROW.replace(b",IC,", b",OOC,") + b"text\n", "not_ic"),
         (ROW.replace(b",IC,", b",Char,") + b"text\n", "not_ic"),
+        (ROW + b"[" * 80 + b"u]" * 80 + b"\n", "malformed.markup"),
         (ROW + b"<p>&nbsp;</p>\n", "empty"),
         (ROW + b"\n", "empty"),
     ],
