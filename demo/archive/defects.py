@@ -56,7 +56,7 @@ def posted_twice(row: Row) -> bytes:
 
 def posted_elsewhere(row: Row) -> bytes:
     """The same post in another thread, a day later."""
-    other = {"title": "A Badger's Share", "tags": ("Casual", "Small Group", "Fantasy", "Medieval")}
+    other = {"title": "Third Shift Noodles", "tags": ("Free", "Small Group", "Slice of Life", "Future")}
     return replace(row, **other, at=row.at + datetime.timedelta(days=1)).line()
 
 

@@ -4,9 +4,9 @@ In: an Arrow array of texts. Out: flat arrays of hashes with row offsets. A word
 regard to the case of A to Z; punctuation, typographic or not, divides words. All is array work: about 100 MB of text a
 second.
 
-The hash of a word is the polynomial of its bytes in an odd base modulo 2**64, taken from prefix sums of the whole
-buffer (the base's powers are invertible modulo 2**64), and then mixed by the finaliser of SplitMix64
-(Steele, Lea, Flood 2014, "Fast splittable pseudorandom number generators").
+A word is hashed eight bytes at a time with the finaliser of SplitMix64 (Steele, Lea, Flood 2014, "Fast splittable
+pseudorandom number generators"). The hash of a shingle is the polynomial of its words in an odd base modulo 2**64,
+taken from prefix sums over all words (the base's powers are invertible modulo 2**64), and then mixed.
 """
 
 import functools
@@ -18,13 +18,13 @@ import pyarrow as pa
 _BASE = np.uint64(0x9E3779B97F4A7C15)
 _INVERSE = np.uint64(pow(int(_BASE), -1, 1 << 64))
 _WINDOW = 1 << 17
-"""Bytes, or words, that are in work at a time."""
+"""Words that are in work at a time: what they need fits in the processor's cache."""
 _LONGEST_WORD = 1 << 12
 """Bytes; of a longer word, the length and these many count."""
-_LETTERS = np.zeros(256, np.uint8)
-for _byte in range(256):
-    if chr(_byte).isalnum() or _byte >= 0x80:
-        _LETTERS[_byte] = ord(chr(_byte).lower()) if _byte < 0x80 else _byte
+_FIRST_BYTES = np.array([(1 << 8 * count) - 1 for count in range(9)], np.uint64)
+"""Masks: the first so many of eight bytes."""
+_LETTERS = bytes(byte if byte >= 0x80 else ord(chr(byte).lower()) if chr(byte).isalnum() else 0 for byte in range(256))
+"""Each byte as a letter or digit of a word, lower case; 0 for what divides words."""
 
 
 @dataclass(frozen=True)
@@ -46,22 +46,29 @@ def words(texts: pa.Array) -> Hashes:
     data, borders = _buffer(texts)
     if not len(data):
         return Hashes(np.empty(0, np.uint64), np.zeros(len(texts) + 1, np.int64))
-    letters = _LETTERS[data]
+    letters = np.zeros(len(data) + 8, np.uint8)  # what is loaded eight bytes at a time may reach beyond the end
+    letters[:-8] = np.frombuffer(data.tobytes().translate(_LETTERS), np.uint8)
     _clear_punctuation(data, letters)
-    inside = letters != 0
-    fresh = np.zeros(len(data) + 1, bool)
-    fresh[borders] = True  # a text's first letter begins a word even where the text before ends with a letter
-    starts = np.flatnonzero(inside & (fresh[:-1] | ~np.concatenate([[False], inside[:-1]])))
-    ends = np.flatnonzero(inside & (fresh[1:] | ~np.concatenate([inside[1:], [False]]))) + 1
-    values = np.empty(len(starts), np.uint64)
-    first = 0
-    while first < len(starts):  # some words at a time, so that what is in work fits in the processor's cache
-        begin = starts[first]
-        last = int(np.searchsorted(starts, begin + _WINDOW - _LONGEST_WORD))
-        low, high = starts[first:last] - begin, np.minimum(ends[first:last], starts[first:last] + _LONGEST_WORD) - begin
-        values[first:last] = _sums(letters[begin : begin + high[-1]], low, high)
-        first = last
-    return Hashes(_mixed(values + (ends - starts).astype(np.uint64)), np.searchsorted(starts, borders))
+    starts, ends = _borders_of_words(letters[:-8] != 0, borders)
+    lengths = ends - starts
+    eight = np.ndarray(len(data) + 1, "<u8", letters.data, strides=(1,))  # at every byte, the eight from there on
+    values = _mixed((eight[starts] & _FIRST_BYTES[np.minimum(lengths, 8)]) + lengths.astype(np.uint64))
+    for step in range(8, _LONGEST_WORD, 8):
+        longer = np.flatnonzero(lengths > step)
+        if not len(longer):
+            break
+        more = eight[starts[longer] + step] & _FIRST_BYTES[np.minimum(lengths[longer] - step, 8)]
+        values[longer] = _mixed(values[longer] ^ more)
+    return Hashes(values, np.searchsorted(starts, borders))
+
+
+def _borders_of_words(inside: np.ndarray, borders: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Where words begin and end: runs of `inside` (bool), cut where a text begins."""
+    change = np.diff(inside.view(np.int8), prepend=np.int8(0), append=np.int8(0))
+    starts, ends = np.flatnonzero(change == 1), np.flatnonzero(change == -1)
+    inner = borders[(borders > 0) & (borders < len(inside))]
+    cut = np.unique(inner[inside[inner] & inside[inner - 1]])  # two texts side by side, no space between
+    return (np.sort(np.concatenate([side, cut])) for side in (starts, ends)) if len(cut) else (starts, ends)
 
 
 def shingles(of: Hashes, length: int) -> Hashes:
