@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Sequence
 
 
-def run(function: Callable, calls: Sequence[tuple]) -> list:
-    """`function(*arguments)` for each of `calls`, on as many processes as there are cores; one call runs right here.
+def run(function: Callable, calls: Sequence[tuple], processes: int | None = None) -> list:
+    """`function(*arguments)` for each of `calls`, on as many processes as there are cores, or at most on so many as
+    `processes` says; what needs no more than one runs right here.
 
     The calls are taken in their order: put the long ones first. What one of them raises is raised here, and calls that
     were not begun are dropped.
     """
-    workers = min(len(calls), len(os.sched_getaffinity(0)))
+    workers = min(len(calls), processes or len(os.sched_getaffinity(0)))
     if workers <= 1:
         return [function(*arguments) for arguments in calls]
     context = multiprocessing.get_context("spawn")

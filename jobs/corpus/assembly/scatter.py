@@ -72,13 +72,8 @@ def scatter(staged: Staged, splits: pa.Table, folder: pathlib.Path) -> Buckets:
             AND id < {post_id(position + 1).replace("byte_offset", "0")} ORDER BY id
         """).write_parquet(str(chosen), row_group_size=50_000)
         calls.append((staged.folders[part] / "posts.parquet", chosen, position, buckets))
-    (cores.run if buckets.count > 1 else _one_by_one)(scatter_part, calls)
+    cores.run(scatter_part, calls, processes=1 if buckets.count == 1 else None)  # little is done sooner than started
     return buckets
-
-
-def _one_by_one(function, calls) -> None:
-    for arguments in calls:
-        function(*arguments)
 
 
 def scatter_part(posts: pathlib.Path, chosen: pathlib.Path, position: int, buckets: Buckets) -> None:

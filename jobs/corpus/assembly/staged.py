@@ -24,7 +24,6 @@ def post_id(position: int) -> str:
     return f"({position}::BIGINT << {OFFSET_BITS}) + byte_offset"
 
 
-PART_OF_ID = f"(id >> {OFFSET_BITS})"
 OFFSET_OF_ID = f"(id & {(1 << OFFSET_BITS) - 1})"
 
 
