@@ -1,6 +1,6 @@
 """The conservative rule that flags sexual content about minors, by whole threads; see docs/data-policy.md.
 
-In: raw text columns in DuckDB, or one text. Out: two signals a row; a thread with both, in any of its rows, is left out
+In: raw texts. Out: two signals for each; a thread with both, in any of its texts, is left out
 for `REASON`. Recall matters more than precision here. The text of such a thread is never printed, logged or stored.
 """
 
@@ -8,23 +8,27 @@ import functools
 import re
 from typing import NamedTuple
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 REASON = "excluded.minors"
 ON_REQUEST = "excluded.request"
 """For threads that the recipe names: their text is not stored or shown either."""
 
 
 class Signals(NamedTuple):
-    """SQL booleans of one text column. A thread is flagged when any row has one, and any row has the other."""
+    """Of each text, two booleans. A thread is flagged when any of its texts has one, and any has the other."""
 
-    sexual: str
-    minor: str
+    sexual: np.ndarray
+    minor: np.ndarray
 
 
 def _terms(listed: str) -> tuple[str, ...]:
     return tuple(" ".join(term.split()) for term in listed.split(",") if term.strip())
 
 
-# The lists are patterns that RE2 (DuckDB) and Python's re read alike, ASCII case and word bounds; a blank stands for
+# The lists are patterns that RE2 (Arrow) and Python's re read alike, ASCII case and word bounds; a blank stands for
 # any gap between two words, ~ for a gap or none. Each begins and ends with a letter or digit.
 
 SEXUAL_TERMS = _terms(r"""
@@ -156,39 +160,36 @@ _INLINE = (
 _WITHIN_WORD = f"[a-z0-9*$@]{_INLINE}+[a-z0-9*$@]"
 
 
-def sql_signals(column: str) -> Signals:
-    """The two signals of a text column with its markup, as DuckDB expressions; false for NULL.
+def signals(texts: pa.Array) -> Signals:
+    """The two signals of texts with their markup, none of them null.
 
-    Most rows are read once for each signal: only those where something is found are asked the finer questions.
+    Most texts are read once: only those where something is found are asked the finer questions.
     """
-    text = f"CASE WHEN {_matches(column, _WITHIN_WORD)} THEN {_plain(column)} ELSE {column} END"
-    sexual = f"{_matches(text, SEXUAL)} OR ({_matches(text, AMBIGUOUS)} AND {_matches(text, MINOR)})"
-    suspected = _matches(column, f"{SEXUAL}|{AMBIGUOUS}|{_WITHIN_WORD}")
-    return Signals(
-        sexual=f"CASE WHEN {suspected} THEN {sexual} ELSE false END",
-        minor=f"CASE WHEN {_matches(column, f'{MINOR}|{_WITHIN_WORD}')} THEN {_matches(text, MINOR)} ELSE false END",
-    )
+    sexual, minor = np.zeros(len(texts), bool), np.zeros(len(texts), bool)
+    suspected = np.flatnonzero(_search(texts, f"{SEXUAL}|{AMBIGUOUS}|{MINOR}|{_WITHIN_WORD}"))
+    texts = texts.take(suspected)
+    plain = pc.replace_substring_regex(texts, _ignoring_case(_INLINE), "")
+    texts = pc.if_else(_search(texts, _WITHIN_WORD), plain, texts)
+    minor[suspected] = _search(texts, MINOR)
+    sexual[suspected] = _search(texts, SEXUAL) | (_search(texts, AMBIGUOUS) & minor[suspected])
+    return Signals(sexual, minor)
 
 
-def _matches(text: str, pattern: str) -> str:
-    return f"regexp_matches({text}, {_literal(pattern)})"
+def _search(texts: pa.Array, pattern: str) -> np.ndarray:
+    return pc.match_substring_regex(texts, _ignoring_case(pattern)).to_numpy(zero_copy_only=False)
 
 
-def _plain(column: str) -> str:
-    return f"regexp_replace({column}, {_literal(_INLINE)}, '', 'g')"
-
-
-def _literal(pattern: str) -> str:
-    return "'(?i)" + pattern.replace("'", "''") + "'"
+def _ignoring_case(pattern: str) -> str:
+    return f"(?i){pattern}"
 
 
 def is_sexual(text: str) -> bool:
-    """What `sql_signals(...).sexual` says of a row with this text."""
+    """What `signals(...).sexual` says of this text."""
     return _found(SEXUAL, text) or (_found(AMBIGUOUS, text) and _found(MINOR, text))
 
 
 def is_about_minors(text: str) -> bool:
-    """What `sql_signals(...).minor` says of a row with this text."""
+    """What `signals(...).minor` says of this text."""
     return _found(MINOR, text)
 
 

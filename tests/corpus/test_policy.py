@@ -5,12 +5,13 @@ The texts with listed terms are made from the lists by this code; none is writte
 
 import re
 
-import duckdb
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobs.corpus import policy
+from jobs.corpus.parsing.thread_table import ThreadTable
 from jobs.corpus.policy import AMBIGUOUS_TERMS, MINOR_TERMS, SEXUAL_TERMS, is_about_minors, is_sexual, may_be_shown
 
 NUMBERS = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen"
@@ -50,13 +51,9 @@ def any_of(terms):
     return st.sampled_from(terms).flatmap(written)
 
 
-@pytest.fixture(scope="module")
-def in_duckdb():
-    """A function from texts to (sexual, minor) for each, as DuckDB sees them."""
-    sql = policy.sql_signals("message")
-    with duckdb.connect() as connection:
-        query = f"SELECT {sql.sexual}, {sql.minor} FROM (SELECT unnest(?::VARCHAR[]) AS message)"
-        yield lambda texts: connection.execute(query, [texts]).fetchall()
+def in_columns(texts):
+    """(sexual, minor) for each of `texts`, all searched at once."""
+    return list(zip(*(found.tolist() for found in policy.signals(pa.array(texts, pa.string()))), strict=True))
 
 
 @pytest.mark.parametrize("term", SEXUAL_TERMS)
@@ -177,31 +174,25 @@ _PIECES = (
 
 @given(st.lists(st.lists(_PIECES, max_size=5).map("".join), min_size=1, max_size=20))
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_duckdb_and_python_agree(in_duckdb, texts):
-    assert in_duckdb(texts) == [(is_sexual(text), is_about_minors(text)) for text in texts]
-
-
-def test_a_missing_value_gives_no_signal(in_duckdb):
-    assert in_duckdb([None, ""]) == [(False, False), (False, False)]
+def test_arrow_and_python_agree(texts):
+    assert in_columns(texts) == [(is_sexual(text), is_about_minors(text)) for text in texts]
 
 
 def test_a_thread_is_flagged_by_any_two_of_its_rows():
     sexual, ambiguous = SEXUAL_TERMS[1], next(term for term in AMBIGUOUS_TERMS if term.isalpha())
     rows = [
-        ("both rows", "OOC", sexual),
-        ("both rows", "Char", "<b>Age:</b> 15"),
-        ("one row", "IC", f"{ambiguous}, aged 12"),
-        ("no minor", "IC", sexual),
-        ("no minor", "Char", "<b>Age:</b> 25"),
-        ("not sexual", "IC", "the child"),
-        ("apart", "IC", ambiguous),
-        ("apart", "IC", "the child"),
+        ("both rows", sexual),
+        ("both rows", "<b>Age:</b> 15"),
+        ("one row", f"{ambiguous}, aged 12"),
+        ("no minor", sexual),
+        ("no minor", "<b>Age:</b> 25"),
+        ("not sexual", "the child"),
+        ("apart", ambiguous),
+        ("apart", "the child"),
+        (f"a title: {sexual}, the child", ""),
     ]
-    sql = policy.sql_signals("message")
-    with duckdb.connect() as connection:
-        connection.execute("CREATE TABLE rows (thread VARCHAR, type VARCHAR, message VARCHAR)")
-        connection.executemany("INSERT INTO rows VALUES (?, ?, ?)", rows)
-        flagged = connection.execute(
-            f"SELECT thread FROM rows GROUP BY thread HAVING bool_or({sql.sexual}) AND bool_or({sql.minor}) ORDER BY 1"
-        ).fetchall()
-    assert flagged == [("both rows",), ("one row",)]
+    table = ThreadTable(ask_policy=True)
+    threads = table.find(*(pa.array(column) for column in zip(*((thread, "[]") for thread, _ in rows), strict=True)))
+    table.note(threads, pa.array([text for _, text in rows]))
+    flagged = [row["title"] for row in table.table().to_pylist() if row["sexual"] and row["minor"]]
+    assert sorted(flagged) == ["a title: " + sexual + ", the child", "both rows", "one row"]

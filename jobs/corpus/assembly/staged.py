@@ -13,8 +13,6 @@ from collections.abc import Iterable, Mapping
 
 import duckdb
 
-from jobs.corpus.policy import sql_signals
-
 OFFSET_BITS = 42
 """A part may have 4 TiB of CSV."""
 
@@ -60,7 +58,6 @@ class Staged:
         return self.connection.execute(query).fetchall()[0][0]
 
     def _load(self) -> None:
-        title = sql_signals("title")
         columns = "id, thread, author, posted_at, content, chars"
         self.connection.execute(f"CREATE TABLE post AS {self.union('posts.parquet', columns)}")
         threads = " UNION ALL ".join(
@@ -70,8 +67,7 @@ class Staged:
         self.connection.execute(f"""
             CREATE TABLE thread AS
             SELECT thread, any_value(title) AS title, any_value(tags) AS tags,
-                bool_or(sexual OR {title.sexual}) AS sexual, bool_or(minor OR {title.minor}) AS minor,
-                min(part) AS first_part
+                bool_or(sexual) AS sexual, bool_or(minor) AS minor, min(part) AS first_part
             FROM ({threads}) GROUP BY thread
         """)
 

@@ -8,17 +8,20 @@ The order of work is that of `contracts.recipe.Clean`. Every rule has a cheap te
 need few of them. Cleaning what is clean changes nothing: a post is gone over again until it stays as it is.
 """
 
+import contextlib
 import functools
-import html
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import pyarrow as pa
 
 from contracts.recipe import Clean
 from jobs.corpus.cleaning import contact_details, out_of_character
 from jobs.corpus.cleaning.emphasis import with_asterisks
 from jobs.corpus.cleaning.markup import EMPHASIS_CLOSE, EMPHASIS_OPEN, ENTITY, Markup, harmless, without_marks
 from jobs.corpus.cleaning.mojibake import repair
+from jobs.corpus.cleaning.ordinary import clean_ordinary
 
 RULES = tuple(Clean.model_fields)
 """Names of the rules, in their order."""
@@ -34,19 +37,8 @@ _INVISIBLE = re.compile(  # all but tab, line feed, the marks of emphasis and th
 )
 _ODD = re.compile("[^\n -~‘’“”–—…•«»]")
 """What ordinary typography does not use."""
-_DIGITS = "0123456789"
 _TO_REPAIR, _TO_HIDE, _TO_COMPOSE, _TO_DROP, _TO_SPACE = 1, 2, 4, 8, 16
-_ORDINARY = re.compile(
-    r"""(?:[\n -%'-;=?A-Z\\\]-z{-~‘’“”–—…]++
-    |[à-öø-ÿ](?=[\n\ !-%'-;=-Z\\-~])
-    |</?(?:p|em|strong|i|b)>|<br\ ?/?>|\[/?[bi]\]
-    |&(?:(?:amp;)?(?=[\n\ ])|quot;|\#0?39;|apos;|nbsp;|[lr][sd]quo;|[mn]dash;|hellip;)
-    )*+""",
-    re.VERBOSE,
-)
-_EMPHASIS_TAG = re.compile(r"[<\[](/?)(?:em|strong|i|b)[>\]]")
 _OTHER_SPACE = re.compile(r"[^\S\n ]")
-_NEED_DIGITS = ("phone", "ip_address")
 _EARLY = {"html", "bbcode", "images", "dice", "quotes", "spoilers", "mentions", "mojibake", "invisible"}
 """Rules that work before the characters are settled: after these alone, no character needs another look."""
 
@@ -61,7 +53,7 @@ class Cleaner:
     def __init__(self, rules: Clean):
         self._rules = rules
         self._markup = Markup(rules)
-        self._takes_shortcut = rules.html and rules.bbcode and rules.emphasis == "keep"
+        self._has_shortcut = rules.html and rules.bbcode and rules.emphasis == "keep"
         self._text_rules: list[tuple[str, Callable[[str], str]]] = [
             (name, rule)
             for name, is_on, rule in (
@@ -76,6 +68,18 @@ class Cleaner:
             if is_on
         ]
 
+    def clean_all(self, messages: pa.Array) -> tuple[list[str | None], list[Sequence[str]]]:
+        """What `clean` gives for each message, sooner for most; the text of those that never end is None."""
+        if self._has_shortcut:
+            texts, fired = clean_ordinary(messages, self._without_markup)
+        else:
+            texts, fired = [None] * len(messages), [()] * len(messages)
+        for index, text in enumerate(texts):
+            if text is None:
+                with contextlib.suppress(Endless):
+                    texts[index], fired[index] = self.clean(messages[index].as_py())
+        return texts, fired
+
     def clean(self, message: str) -> tuple[str, list[str]]:
         """Plain text of `message`, "" when nothing is left that a reader of the scene would miss, and the names of
         the rules that changed something (a name can stand there more than once).
@@ -83,10 +87,8 @@ class Cleaner:
         Raises:
             Endless: still not done after MAX_PASSES passes.
         """
-        if self._takes_shortcut and (plain := _ordinary(message)) is not None:
-            return plain
         fired: list[str] = []
-        text = message.replace("\r\n", "\n").replace("\r", "\n") if "\r" in message else message
+        text = _with_line_feeds(message)
         for _ in range(MAX_PASSES):
             before, rules_before = text, len(fired)
             text = self._pass(text, fired)
@@ -94,17 +96,23 @@ class Cleaner:
                 return text, fired
         raise Endless(f"{len(message)} characters, {MAX_PASSES} passes")
 
-    def _pass(self, text: str, fired: list[str]) -> str:
+    def _without_markup(self, message: str) -> tuple[str, list[str]]:
+        """`message` as text with marks of emphasis, and the rules at work."""
+        fired: list[str] = []
+        return self._marked(_with_line_feeds(message), fired), fired
+
+    def _marked(self, text: str, fired: list[str]) -> str:
         if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:
             text = without_marks(text)
-        if "<" in text or "[" in text or "&" in text:
-            text = self._markup.to_text(text, fired)
+        return self._markup.to_text(text, fired) if "<" in text or "[" in text or "&" in text else text
+
+    def _pass(self, text: str, fired: list[str]) -> str:
+        text = self._marked(text, fired)
         text, odd = self._characters(text, fired)
         if "  " in text:
             text = _single_spaced(text)
-        has_digits = any(map(text.__contains__, _DIGITS))
         for name, rule in self._text_rules:
-            if (name in _NEED_DIGITS and not has_digits) or (name == "emoji" and not odd & _TO_DROP):
+            if name == "emoji" and not odd & _TO_DROP:
                 continue
             changed = rule(text)
             if changed != text:
@@ -118,15 +126,19 @@ class Cleaner:
     def _may_hold_more(self, text: str, fired: list[str]) -> bool:
         """Whether another pass could find something to do: a cheap test that errs on the side of yes."""
         mentions = len(_WRITTEN_MENTION.findall(text)) if "[@" in text and self._rules.mentions else 0
-        if text.count("[") > mentions or ("&" in text and ENTITY.search(text) is not None):
+        brackets = text.count("[") - mentions
+        if brackets and brackets > sum(map(text.count, contact_details.PLACEHOLDERS)):
+            return True
+        if "&" in text and ENTITY.search(text) is not None:
             return True
         if "<" in text and "<" in text.replace("< ", ""):
             return True
         if _EARLY.issuperset(fired):  # what works on characters and words has seen this text
             return False
-        if text.count("@") > mentions or _needs_text_rules(text):
+        if text.count("@") > mentions or _may_need_text_rules(text):
             return True
-        return not text.isascii() and _ODD.search(text) is not None
+        odd = 0 if text.isascii() else _odd(text)
+        return odd > _TO_REPAIR or (odd == _TO_REPAIR and repair(text) != text)
 
     def _characters(self, text: str, fired: list[str]) -> tuple[str, int]:
         """`text` without mojibake and characters that nobody sees, and what its odd characters ask for. Every space is
@@ -152,6 +164,10 @@ class Cleaner:
                     fired.append("invisible")
                     text = visible
         return (_OTHER_SPACE.sub(" ", text) if odd & _TO_SPACE else text), odd
+
+
+def _with_line_feeds(message: str) -> str:
+    return message.replace("\r\n", "\n").replace("\r", "\n") if "\r" in message else message
 
 
 def _is_visible(text: str) -> bool:
@@ -186,42 +202,10 @@ def _asks_for(char: str) -> int:
     )
 
 
-def _ordinary(message: str) -> tuple[str, list[str]] | None:
-    """What `clean` gives for the ordinary post, sooner: paragraphs, line breaks, emphasis and the usual entities, and
-    nothing else that a rule could change. None for every other post.
-    """
-    if _ORDINARY.fullmatch(message) is None:
-        return None
-    fired, text = [], message
-    if "<" in text or "&" in text:
-        if "<p>" in text or "</p>" in text or "<br" in text:
-            text = text.replace("\n", " ").replace("<p>", "\n\n").replace("</p>", "\n\n")
-            if "<br" in text:
-                text = text.replace("<br>", "\n").replace("<br/>", "\n").replace("<br />", "\n")
-        text = html.unescape(text)
-        if text != message:
-            fired.append("html")
-    if "[" in text:
-        fired.append("bbcode")
-    if "<" in text or "[" in text:
-        fired += ["html", "emphasis"] if "<" in text else ["emphasis"]
-        text = with_asterisks(_EMPHASIS_TAG.sub(_emphasis_mark, text))
-    return None if _needs_text_rules(text) else (_paragraphs(text), fired)
-
-
-def _emphasis_mark(tag: re.Match) -> str:
-    return EMPHASIS_CLOSE if tag[1] else EMPHASIS_OPEN
-
-
-def _needs_text_rules(text: str) -> bool:
+def _may_need_text_rules(text: str) -> bool:
     """Whether one of the rules for plain text could apply to `text`, its @ signs aside."""
-    lowered = text.lower()
-    if "((" in text or "ooc" in lowered or "www." in lowered or "://" in text or "dot" in lowered:
-        return True
-    if ("at)" in lowered or "at]" in lowered or "at}" in lowered) or "::" in text or text.count(":") > 6:
-        return True
-    digits = sum(map(text.count, _DIGITS))
-    return digits > 6 or (digits > 3 and text.count(".") > 2)
+    may_apply = (out_of_character.may_have_links, out_of_character.may_have_asides, out_of_character.may_have_ooc)
+    return any(rule(text) for rule in may_apply) or contact_details.may_be_in(text)
 
 
 def _paragraphs(text: str) -> str:

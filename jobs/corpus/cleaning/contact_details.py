@@ -13,7 +13,8 @@ import phonenumbers
 
 EMAIL, PHONE, IP_ADDRESS = "[e-mail address]", "[phone number]", "[IP address]"
 
-_PLACEHOLDERS = [re.escape(placeholder) for placeholder in (EMAIL, PHONE, IP_ADDRESS)]
+PLACEHOLDERS = (EMAIL, PHONE, IP_ADDRESS)
+_PLACEHOLDERS = [re.escape(placeholder) for placeholder in PLACEHOLDERS]
 
 
 def _whole(pattern: str, *joints: str) -> str:
@@ -36,17 +37,35 @@ _EMAIL_IN_WORDS = re.compile(
     rf"|{_LOCAL}\ at\ {_LABEL}(?:\ dot\ {_LABEL}){{0,3}}\ dot\ (?:{_DOMAINS})(?!\w)",
     re.IGNORECASE,
 )
+_DOT_DOMAIN = re.compile(rf" dot (?:{_DOMAINS})(?!\w)", re.IGNORECASE)
 
 
 def email(text: str) -> str:
     """`text` with each e-mail address replaced by `EMAIL`, also when @ and dots are written as (at) and (dot)."""
     if "@" in text and _has_local_part(text):
         text = _EMAIL.sub(EMAIL, text)
-    if ")" in text or "]" in text or "}" in text or " dot " in text or " DOT " in text:
-        lowered = text.lower()
-        if "at)" in lowered or "at]" in lowered or "at}" in lowered or " dot " in lowered:
-            text = _EMAIL_IN_WORDS.sub(EMAIL, text)
-    return text
+    return _EMAIL_IN_WORDS.sub(EMAIL, text) if _may_be_in_words(text) else text
+
+
+def may_be_in(text: str) -> bool:
+    """Whether one of the rules may find something in `text`, its @ signs aside: a cheap test."""
+    return _may_be_in_words(text) or _may_be_phone(text) or _may_be_ipv4(text) or _may_be_ipv6(text)
+
+
+def _may_be_in_words(text: str) -> bool:
+    if (" dot " in text or " DOT " in text or " Dot " in text) and _DOT_DOMAIN.search(text) is not None:
+        return True
+    return any(bracket in text and _ends_in_at(text, bracket) for bracket in ")]}")
+
+
+def _ends_in_at(text: str, bracket: str) -> bool:
+    """Whether `bracket` closes behind the word at."""
+    end = text.find(bracket)
+    while end >= 0:
+        if text[max(end - 2, 0) : end].lower() == "at":
+            return True
+        end = text.find(bracket, end + 1)
+    return False
 
 
 def _has_local_part(text: str) -> bool:
@@ -62,7 +81,6 @@ def _has_local_part(text: str) -> bool:
 _DASH = "\\-\u2010-\u2013"
 _GAP = f"(?: ?[{_DASH}.] ?|[ \u00a0])"
 _GLUE = f"[{_DASH}.:]"
-_DIGITS = "0123456789"
 _SEVEN_DIGITS = re.compile(f"[0-9](?:[{_DASH}. \u00a0()/]{{0,3}}[0-9]){{6}}")
 # +44 7700 900123, 0044 20 ...: how many of the groups belong to it is for the library to say
 _INTERNATIONAL = (
@@ -100,7 +118,7 @@ def phone(text: str) -> str:
     International numbers in any grouping; national ones of North America and with a trunk zero. Other runs of
     digits stay: dates, ranges, sums, dice, and blocks of more than 11 digits, which are ids.
     """
-    if sum(map(text.count, _DIGITS)) < 7 or not _SEVEN_DIGITS.search(text):
+    if not _may_be_phone(text):
         return text
     pieces, done, at = [], 0, 0
     while match := _PHONE.search(text, at):
@@ -111,6 +129,16 @@ def phone(text: str) -> str:
             pieces += [text[done : match.start()], PHONE]
             done = at = end
     return _ANNOUNCED.sub(rf"\1{PHONE}", "".join(pieces) + text[done:])
+
+
+def _may_be_phone(text: str) -> bool:
+    return _digits(text) >= 7 and _SEVEN_DIGITS.search(text) is not None
+
+
+def _digits(text: str) -> int:
+    """How many digits there are."""
+    encoded = text.encode()
+    return len(encoded) - len(encoded.translate(None, b"0123456789"))
 
 
 def _end_of_number(match: re.Match) -> int | None:
@@ -170,9 +198,17 @@ def ip_address(text: str) -> str:
 
     Four numbers up to 255 between dots are an address even where a version was meant.
     """
-    if "::" in text or text.count(":") > 6:
+    if _may_be_ipv6(text):
         text = _IPV6.sub(_ip, text)
-    return _IPV4.sub(_ip, text) if text.count(".") > 2 and _FOUR_NUMBERS.search(text) else text
+    return _IPV4.sub(_ip, text) if _may_be_ipv4(text) else text
+
+
+def _may_be_ipv4(text: str) -> bool:
+    return text.count(".") >= 3 and _digits(text) >= 4 and _FOUR_NUMBERS.search(text) is not None
+
+
+def _may_be_ipv6(text: str) -> bool:
+    return "::" in text or text.count(":") > 6
 
 
 def _ip(match: re.Match) -> str:

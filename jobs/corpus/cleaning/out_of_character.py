@@ -20,7 +20,7 @@ _EMOJI = re.compile(
 
 def asides(text: str) -> str:
     """Without ((asides)), nested parentheses and several lines included. One that is never closed stays."""
-    if "((" not in text:
+    if not may_have_asides(text):
         return text
     kept, done, opened = [], 0, []
     for match in _PARENTHESIS.finditer(text):
@@ -34,14 +34,29 @@ def asides(text: str) -> str:
     return "".join([*kept, text[done:]])
 
 
+def may_have_asides(text: str) -> bool:
+    """Whether `asides` may find something: a cheap test, as are its siblings."""
+    return "((" in text
+
+
 def ooc(text: str) -> str:
     """Without lines that begin with `OOC:` and (OOC remarks in parentheses)."""
-    return _OOC_LINE.sub("", text) if "OOC" in text or "ooc" in text or "Ooc" in text else text
+    return _OOC_LINE.sub("", text) if may_have_ooc(text) else text
+
+
+def may_have_ooc(text: str) -> bool:
+    """Whether `ooc` may find something."""
+    return "OOC" in text or "Ooc" in text or "ooc" in text
 
 
 def links(text: str) -> str:
     """Without addresses."""
-    return _URL.sub("", text) if ("/" in text and "://" in text) or "www." in text or "WWW." in text else text
+    return _URL.sub("", text) if may_have_links(text) else text
+
+
+def may_have_links(text: str) -> bool:
+    """Whether `links` may find something."""
+    return "://" in text or "www." in text or "WWW." in text
 
 
 def may_be_emoji(char: str) -> bool:

@@ -6,8 +6,10 @@ In: messages to clean. Out: their text; in passing, counts and samples for the r
 import html
 import itertools
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
+import pyarrow as pa
 from pydantic import BaseModel
 
 from contracts.corpus_report import CleaningRule, Sample
@@ -61,17 +63,20 @@ class Witness:
         self._looks = 0
         self._without: dict[str, Cleaner] = {}
 
-    def clean(self, message: str, thread: int, byte_offset: int) -> str:
-        """The text of `message`; `thread` and `byte_offset` say where it stands."""
-        text, fired = self._cleaner.clean(message)
-        if fired:
-            rules = set(fired)
-            for rule in rules:
-                self._posts[rule] += 1
-            if (wanted := self._wanted & rules) and self._looks < MOST_LOOKS:
+    def clean(self, messages: pa.Array, threads: Sequence[int], byte_offsets: Sequence[int]) -> list[str | None]:
+        """The text of each message, None where cleaning never ends; `threads` and `byte_offsets` say where it stands."""
+        texts, fired = self._cleaner.clean_all(messages)
+        for rules, posts in Counter(map(tuple, fired)).items():
+            for rule in set(rules):
+                self._posts[rule] += posts
+        for index, rules in enumerate(fired):
+            if self._looks == MOST_LOOKS or not self._wanted:
+                break
+            if wanted := self._wanted.intersection(rules):
                 self._looks += 1
-                self._look(message, text, sorted(wanted), thread, byte_offset)
-        return text
+                place = int(threads[index]), int(byte_offsets[index])
+                self._look(messages[index].as_py(), texts[index], sorted(wanted), *place)
+        return texts
 
     def work(self) -> dict[str, RuleWork]:
         """What each rule did so far."""

@@ -10,6 +10,7 @@ In: raw/<recipe>/<part>.7z. Out: corpus/<recipe>/parts/<part>-<digest>/, renamed
 """
 
 import pathlib
+from collections import Counter
 from collections.abc import Iterator
 
 import filelock
@@ -35,6 +36,7 @@ from jobs.corpus.parsing.thread_table import ThreadTable
 
 COMPRESSION = {"compression": "zstd", "compression_level": 1}
 """Staged files are written once and read once or twice."""
+_REASON_OF = np.array([REASONS.get(verdict) for verdict in range(1 + max(REASONS))], object)
 
 
 class Parsed(BaseModel):
@@ -80,7 +82,7 @@ def _write_part(part: str, found: Iterator[Block], folder: pathlib.Path, recipe:
     """Write the files of one part and count."""
     corpus = recipe.corpus
     near = corpus.duplicates.near
-    records, kept, dropped = 0, 0, {}
+    records, kept, dropped = 0, 0, Counter()
     reader, threads, witness = Reader(), ThreadTable(corpus.policy.sexual_minors), Witness(corpus.clean)
     builder = PostBuilder(threads, witness)
     with (
@@ -91,15 +93,12 @@ def _write_part(part: str, found: Iterator[Block], folder: pathlib.Path, recipe:
         for block in found:
             rows = reader.rows(block)
             table, reasons, row_threads = builder.build(block, rows)
-            verdicts = [REASONS.get(int(verdict)) for verdict in block.verdict]
-            threads_of = [None] * len(verdicts)
-            for record, reason, thread in zip(rows["record"].to_numpy().tolist(), reasons, row_threads, strict=True):
-                verdicts[record], threads_of[record] = reason, thread
-            out = np.array([index for index, reason in enumerate(verdicts) if reason], np.int64)
-            for index in out:
-                dropped[verdicts[index]] = dropped.get(verdicts[index], 0) + 1
-            why, where = ([column[index] for index in out] for column in (verdicts, threads_of))
-            refused.write_table(rejects.table(part, block, out, why, where))
+            verdicts, threads_of = _REASON_OF[block.verdict], np.zeros(len(block.verdict), np.uint64)
+            read = rows["record"].to_numpy()
+            verdicts[read], threads_of[read] = reasons, row_threads.fill_null(0).to_numpy()
+            out = np.flatnonzero(verdicts != None)  # noqa: E711 - element by element
+            dropped.update(verdicts[out].tolist())
+            refused.write_table(rejects.table(part, block, out, verdicts[out], threads_of[out]))
             posts.write_table(table)
             if near.enabled and len(table):
                 text_words = words(table["text"].combine_chunks())

@@ -3,13 +3,12 @@
 In: a block's rows as read.py gives them. Out: a table of posts, and for every other row the reason why it is none.
 """
 
-import functools
 import hashlib
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from jobs.corpus.cleaning.clean import Endless
 from jobs.corpus.cleaning.samples import Witness
 from jobs.corpus.parsing.scan import Block
 from jobs.corpus.parsing.thread_table import ThreadTable
@@ -42,65 +41,46 @@ class PostBuilder:
     def __init__(self, threads: ThreadTable, witness: Witness):
         self._threads = threads
         self._witness = witness
-        self._author_number = functools.lru_cache(maxsize=1 << 16)(author_number)
 
-    def build(self, block: Block, rows: pa.Table) -> tuple[pa.Table, list[str | None], list[int | None]]:
-        """The posts among `rows`, and for every row a reason (None: it is a post) and its thread."""
-        reasons = _values(rows["reason"])
-        columns = (_values(rows[name]) for name in ("thread_title", "thread_tags", "message_username", "message"))
-        offsets = (block.byte_offset + block.start[rows["record"].to_numpy()]).tolist()
-        find, clean = self._threads.find, self._witness.clean
-        chosen, threads, authors, usernames, contents, lengths, texts = [], [], [], [], [], [], []
-        row_threads = []
-        for index, (title, tags, username, message) in enumerate(zip(*columns, strict=True)):
-            thread = find(title, tags)
-            row_threads.append(thread)
-            if thread is None and reasons[index] is None:
-                reasons[index] = "malformed.tags"
-            if reasons[index]:
-                continue
-            try:
-                text = clean(message, thread, offsets[index])
-            except Endless:
-                reasons[index] = "malformed.markup"
-                continue
-            if not text:
-                reasons[index] = "empty"
-                continue
-            chosen.append(index)
-            threads.append(thread)
-            usernames.append(username)
-            authors.append(self._author_number(username))
-            contents.append(content(text, username))
-            lengths.append(len(text))
-            texts.append(text)
-        self._threads.note(row_threads, rows["message"])
-        picked = np.array(chosen, np.int64)
-        records = rows["record"].to_numpy()[picked]
+    def build(self, block: Block, rows: pa.Table) -> tuple[pa.Table, np.ndarray, pa.Array]:
+        """The posts among `rows`; for every row a reason (str, None: it is a post) and its thread (uint64 or null)."""
+        reasons = rows["reason"].to_numpy().astype(object)
+        messages = rows["message"].combine_chunks()
+        threads = self._threads.find(rows["thread_title"].combine_chunks(), rows["thread_tags"].combine_chunks())
+        self._threads.note(threads, messages)
+        sound = reasons == None  # noqa: E711 - element by element
+        unreadable = threads.is_null().to_numpy(zero_copy_only=False)
+        reasons[sound & unreadable] = "malformed.tags"
+        candidates = np.flatnonzero(sound & ~unreadable)
+        offsets = block.byte_offset + block.start[rows["record"].to_numpy()]
+        texts = self._witness.clean(messages.take(candidates), threads.take(candidates).to_numpy(), offsets[candidates])
+        reasons[candidates] = [None if text else "empty" if text == "" else "malformed.markup" for text in texts]
+        chosen = np.flatnonzero(reasons == None)  # noqa: E711
+        texts = [text for text in texts if text]
+        return self._posts(block, rows.take(chosen), threads.take(chosen), texts), reasons, threads
+
+    def _posts(self, block: Block, rows: pa.Table, threads: pa.Array, texts: list[str]) -> pa.Table:
+        records = rows["record"].to_numpy()
+        usernames = rows["message_username"].combine_chunks()
+        distinct = usernames.dictionary_encode()
+        authors = pa.array(map(author_number, distinct.dictionary.to_pylist()), pa.uint64())
+        names = usernames.to_numpy(zero_copy_only=False).tolist()
+        text = pa.array(texts, pa.string())
         columns = [
             block.byte_offset + block.start[records],
             block.line[records],
-            pa.array(threads, pa.uint64()),
-            pa.array(authors, pa.uint64()),
+            threads,
+            authors.take(distinct.indices),
             usernames,
-            rows["posted_at"].take(picked).cast(pa.timestamp("us")).combine_chunks(),
-            pa.array(contents, pa.binary(16)),
-            lengths,
-            texts,
+            rows["posted_at"].cast(pa.timestamp("us")).combine_chunks(),
+            pa.array(map(content, texts, names), pa.binary(16)),
+            pc.utf8_length(text),
+            text,
             pa.array(block.raws(records), pa.binary()),
         ]
-        return (
-            pa.Table.from_arrays(
-                [pa.array(column, field.type) for column, field in zip(columns, POSTS, strict=True)], schema=POSTS
-            ),
-            reasons,
-            row_threads,
+        return pa.Table.from_arrays(
+            [pa.array(column, field.type) for column, field in zip(columns, POSTS, strict=True)], schema=POSTS
         )
-
-
-def _values(column: pa.ChunkedArray) -> list:
-    """The values of a column; the way over numpy is several times faster than `to_pylist`."""
-    return column.to_numpy().tolist()
 
 
 def author_number(username: str) -> int:

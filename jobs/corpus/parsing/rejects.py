@@ -27,10 +27,10 @@ STAGED = SCHEMA.append(pa.field("thread", pa.uint64()))
 """`thread` is null where the record cannot be read."""
 
 
-def table(
-    part: str, block: Block, records: np.ndarray, reasons: Sequence[str], threads: Sequence[int | None]
-) -> pa.Table:
-    """Rows of STAGED for the given records of `block` (indexes, int64), each with its reason and thread."""
+def table(part: str, block: Block, records: np.ndarray, reasons: Sequence[str], threads: np.ndarray) -> pa.Table:
+    """Rows of STAGED for the given records of `block` (indexes, int64), each with its reason and thread (uint64, 0 where it
+    cannot be read).
+    """
     return pa.Table.from_arrays(
         [
             pa.array([part] * len(records), pa.string()),
@@ -38,7 +38,7 @@ def table(
             pa.array(block.line[records]),
             pa.array(reasons, pa.string()),
             pa.array(block.raws(records), pa.binary()),
-            pa.array(threads, pa.uint64()),
+            pa.array(threads, pa.uint64(), mask=threads == 0),
         ],
         schema=STAGED,
     )

@@ -8,7 +8,7 @@ import functools
 import hashlib
 import json
 
-import duckdb
+import numpy as np
 import pyarrow as pa
 
 from jobs.corpus import policy
@@ -22,12 +22,12 @@ THREADS = pa.schema(
         ("minor", pa.bool_()),
     ]
 )
-"""`thread` is the thread's id as a number; `sexual` and `minor` say whether any record of the thread in this part has
-terms of policy.py."""
+"""`thread` is the thread's id as a number; `sexual` and `minor` say whether its title, or any record of it in this part,
+has terms of policy.py."""
 
 
 AT_ONCE = 24 << 20
-"""Bytes of messages that are searched for signs at a time: DuckDB prepares the patterns anew for every query."""
+"""Bytes of messages that are searched for signs at a time: the patterns are prepared anew for every search."""
 
 
 class ThreadTable:
@@ -35,51 +35,57 @@ class ThreadTable:
 
     def __init__(self, ask_policy: bool):
         self._ids: dict[tuple[str, str], int | None] = {}
-        self._signs: dict[int, list[bool]] = {}
+        self._signs = policy.Signals(set(), set())
         self._ask_policy = ask_policy
-        self._waiting: list[pa.Table] = []
+        self._waiting: list[tuple[np.ndarray, pa.Array]] = []
 
-    def find(self, title: str, literal: str) -> int | None:
-        """The id of the thread; None when `literal` is no list of tags."""
+    def find(self, titles: pa.Array, literals: pa.Array) -> pa.Array:
+        """The id of each row's thread (uint64); null where the literal is no list of tags."""
+        titles, literals = titles.dictionary_encode(), literals.dictionary_encode()
+        pairs = titles.indices.to_numpy().astype(np.int64) * len(literals.dictionary) + literals.indices.to_numpy()
+        distinct, row = np.unique(pairs, return_inverse=True)
+        ids = [
+            self._find(titles.dictionary[title].as_py(), literals.dictionary[literal].as_py())
+            for title, literal in zip(
+                *map(np.ndarray.tolist, np.divmod(distinct, len(literals.dictionary))), strict=True
+            )
+        ]
+        return pa.array(ids, pa.uint64()).take(pa.array(row))
+
+    def _find(self, title: str, literal: str) -> int | None:
         key = (title, literal)
         if key not in self._ids:
             tags = parse_tags(literal)
             self._ids[key] = None if tags is None else thread_number(title, tags)
         return self._ids[key]
 
-    def note(self, threads: list[int | None], messages: pa.ChunkedArray) -> None:
-        """Take in messages, one a row, with the threads in which they stand."""
+    def note(self, threads: pa.Array, messages: pa.Array) -> None:
+        """Take in messages, one a row, with the threads in which they stand; null is none."""
         if self._ask_policy:
-            self._waiting.append(pa.table({"thread": pa.array(threads, pa.uint64()), "message": messages}))
-            if sum(table.nbytes for table in self._waiting) >= AT_ONCE:
+            known = threads.is_valid()
+            self._waiting.append((threads.filter(known).to_numpy(), messages.filter(known)))
+            if sum(texts.nbytes for _, texts in self._waiting) >= AT_ONCE:
                 self._search()
 
     def table(self) -> pa.Table:
         """One row a thread, ordered by id."""
         self._search()
-        rows = {}
-        for (title, literal), thread in self._ids.items():
-            if thread is not None:
-                sexual, minor = self._signs.get(thread, (False, False))
-                rows[thread] = (thread, title, list(parse_tags(literal)), sexual, minor)
-        ordered = [rows[thread] for thread in sorted(rows)]
-        return pa.Table.from_pylist([dict(zip(THREADS.names, row, strict=True)) for row in ordered], THREADS)
+        found = {thread: key for key, thread in self._ids.items() if thread is not None}
+        threads = np.array(sorted(found), np.uint64)
+        titles, literals = zip(*(found[thread] for thread in threads.tolist()), strict=True) if found else ((), ())
+        titles = pa.array(titles, pa.string())
+        signs = [np.isin(threads, np.array(list(having), np.uint64)) for having in self._signs]
+        if self._ask_policy:
+            signs = [mine | of_title for mine, of_title in zip(signs, policy.signals(titles), strict=True)]
+        return pa.table([threads, titles, [list(parse_tags(literal)) for literal in literals], *signs], schema=THREADS)
 
     def _search(self) -> None:
-        if not self._waiting:
-            return
-        waiting = pa.concat_tables(self._waiting)  # noqa: F841 - DuckDB finds it by its name
-        self._waiting = []
-        signals = policy.sql_signals("message")
-        with duckdb.connect(config={"threads": 1, "memory_limit": "256MB"}) as connection:
-            found = connection.execute(f"""
-                SELECT thread, bool_or({signals.sexual}) AS sexual, bool_or({signals.minor}) AS minor
-                FROM waiting WHERE thread IS NOT NULL GROUP BY thread HAVING sexual OR minor
-            """).fetchall()
-        for thread, sexual, minor in found:
-            signs = self._signs.setdefault(thread, [False, False])
-            signs[0] |= sexual
-            signs[1] |= minor
+        if self._waiting:
+            threads, messages = zip(*self._waiting, strict=True)
+            self._waiting = []
+            threads, messages = np.concatenate(threads), pa.concat_arrays(messages)
+            for having, found in zip(self._signs, policy.signals(messages), strict=True):
+                having.update(threads[found].tolist())
 
 
 @functools.lru_cache(maxsize=4096)
