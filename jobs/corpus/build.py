@@ -24,6 +24,7 @@ from jobs.corpus.assembly.split import SPLITS, Links, deal
 from jobs.corpus.assembly.staged import Staged
 from jobs.corpus.assembly.threads import WrittenSplit, write_threads
 from jobs.corpus.assembly.verdicts import drop_overlapping, judge
+from jobs.corpus.cores import Processes
 from jobs.corpus.digest import CODE_VERSION, corpus_digest, recipe_digest
 from jobs.corpus.disk import full_disk_explained
 from jobs.corpus.download import choose_parts
@@ -116,9 +117,7 @@ def _write_corpus(recipe: Recipe, home: pathlib.Path, sidecars: dict[str, Sideca
                 links = thread_links(staged, corpus.split)
                 splits = _splits(staged, links, recipe)
             with stage("threads"):
-                buckets = scatter(staged, split_table(*splits), work / "buckets")
-                written = write_threads(buckets, staged.parts, partial)
-                shutil.rmtree(buckets.folder)
+                written = _write_splits(staged, splits, partial)
             with stage("leakage"):
                 leaked, written = _without_overlap(staged, splits, partial, corpus, written)
             with stage("rejects"):
@@ -142,6 +141,18 @@ def _splits(staged: Staged, links: Links, recipe: Recipe) -> tuple[np.ndarray, n
     return threads, deal(threads, np.asarray(found["first_part"]), links, recipe.corpus.split)
 
 
+def _write_splits(
+    staged: Staged, splits: tuple[np.ndarray, np.ndarray], folder: pathlib.Path, only: tuple[str, ...] = SPLITS
+) -> dict[str, WrittenSplit]:
+    """Write the kept threads of the splits in `only`, by way of buckets."""
+    target = folder / "work" / "buckets"
+    with Processes() as processes:
+        buckets = scatter(staged, split_table(*splits, only), target, processes)
+        written = write_threads(buckets, staged.parts, folder, processes, only)
+    shutil.rmtree(target)
+    return written
+
+
 def _without_overlap(
     staged: Staged,
     splits: tuple[np.ndarray, np.ndarray],
@@ -161,8 +172,7 @@ def _without_overlap(
     overlapping = np.concatenate([ids[split][found[split].above(limit)] for split in held_out])
     if len(overlapping):
         drop_overlapping(staged, corpus, overlapping)
-        buckets = scatter(staged, split_table(*splits, held_out), folder / "work" / "buckets")
-        written = written | write_threads(buckets, staged.parts, folder, held_out)
+        written = written | _write_splits(staged, splits, folder, held_out)
     figures = {split: found[split].overlap(np.isin(ids[split], written[split].ids), limit) for split in held_out}
     for split, overlap in figures.items():
         if overlap.above:

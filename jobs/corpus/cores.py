@@ -12,25 +12,36 @@ import threading
 from collections.abc import Callable, Sequence
 
 
-def run(function: Callable, calls: Sequence[tuple], processes: int | None = None) -> list:
-    """`function(*arguments)` for each of `calls`, on as many processes as there are cores, or at most on so many as
-    `processes` says; what needs no more than one runs right here.
-
-    The calls are taken in their order: put the long ones first. What one of them raises is raised here, and calls that
-    were not begun are dropped.
+class Processes:
+    """Processes on this machine, at most as many as there are cores; they start when there is work, and are kept for
+    more of it. Use it as a context manager.
     """
-    workers = min(len(calls), processes or len(os.sched_getaffinity(0)))
-    if workers <= 1:
-        return [function(*arguments) for arguments in calls]
-    context = multiprocessing.get_context("spawn")
-    with concurrent.futures.ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
-        waiting = [pool.submit(function, *arguments) for arguments in calls]
-        try:
-            for done in concurrent.futures.as_completed(waiting):
-                done.result()
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+
+    def __init__(self):
+        self._cores = len(os.sched_getaffinity(0))
+        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "Processes":
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        if self._pool:
+            self._pool.shutdown(wait=error is None, cancel_futures=True)
+
+    def run(self, function: Callable, calls: Sequence[tuple]) -> list:
+        """`function(*arguments)` for each of `calls`; what one core can do alone runs right here.
+
+        The calls are taken in their order: put the long ones first. What one of them raises is raised here, and calls
+        that were not begun are dropped when the context is left.
+        """
+        if min(len(calls), self._cores) <= 1:
+            return [function(*arguments) for arguments in calls]
+        if self._pool is None:
+            context = multiprocessing.get_context("spawn")
+            self._pool = concurrent.futures.ProcessPoolExecutor(self._cores, context, initializer=_start_worker)
+        waiting = [self._pool.submit(function, *arguments) for arguments in calls]
+        for done in concurrent.futures.as_completed(waiting):
+            done.result()
         return [done.result() for done in waiting]
 
 

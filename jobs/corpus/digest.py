@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from contracts.recipe import Recipe
 
-CODE_VERSION = 2
+CODE_VERSION = 3
 """Raise it when a change in jobs/corpus changes what comes out of the same archive."""
 
 

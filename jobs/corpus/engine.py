@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 
 from contracts.recipe import Recipe
-from jobs.corpus import cores
+from jobs.corpus.cores import Processes
 from jobs.corpus.fetching.sidecar import Sidecar
 from jobs.corpus.parsing.part import parse_part, staging_folder
 from jobs.errors import JobError
@@ -37,7 +37,8 @@ def parse_parts(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidec
 def _on_cores(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> None:
     # the largest first: no core waits for one that began last
     largest_first = sorted(sidecars.items(), key=lambda item: -item[1].size)
-    cores.run(parse_part, [(recipe, home, part, sidecar) for part, sidecar in largest_first])
+    with Processes() as processes:
+        processes.run(parse_part, [(recipe, home, part, sidecar) for part, sidecar in largest_first])
 
 
 def _on_ray(recipe: Recipe, home: pathlib.Path, sidecars: Mapping[str, Sidecar]) -> None:

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from jobs.corpus import cores
 from jobs.corpus.assembly.split import SPLITS
 from jobs.corpus.assembly.staged import Staged, post_id
+from jobs.corpus.cores import Processes
 
 BUCKET_CHARS = 16_000_000
 """Characters of text in a bucket, on average."""
@@ -52,7 +52,7 @@ class Buckets:
         return self.folder / "threads.parquet"
 
 
-def scatter(staged: Staged, splits: pa.Table, folder: pathlib.Path) -> Buckets:
+def scatter(staged: Staged, splits: pa.Table, folder: pathlib.Path, processes: Processes) -> Buckets:
     """Fill `folder` with the kept posts of the threads in `splits` (columns thread, split)."""
     folder.mkdir()
     connection = staged.connection
@@ -72,7 +72,11 @@ def scatter(staged: Staged, splits: pa.Table, folder: pathlib.Path) -> Buckets:
             AND id < {post_id(position + 1).replace("byte_offset", "0")} ORDER BY id
         """).write_parquet(str(chosen), row_group_size=50_000)
         calls.append((staged.folders[part] / "posts.parquet", chosen, position, buckets))
-    cores.run(scatter_part, calls, processes=1 if buckets.count == 1 else None)  # little is done sooner than started
+    if buckets.count == 1:  # little is done sooner than processes are started
+        for call in calls:
+            scatter_part(*call)
+    else:
+        processes.run(scatter_part, calls)
     return buckets
 
 

@@ -13,8 +13,6 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from contracts.recipe import Split
 
@@ -78,5 +76,10 @@ def _deal_part(part, threads, first_part, links, splits, shares) -> None:
 
 def components(count: int, one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """A label for each of `count` things (int32): the same for those that the links join."""
+    from scipy.sparse import (
+        coo_array,  # here: the processes that write threads import this file, too, and never need it
+    )
+    from scipy.sparse.csgraph import connected_components
+
     graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
     return connected_components(graph, directed=False)[1]

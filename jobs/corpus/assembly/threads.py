@@ -4,6 +4,7 @@ In: the buckets that scatter.py filled. Out: one file a bucket in each split tha
 on side by side, each column by column.
 """
 
+import functools
 import pathlib
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +15,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from jobs.corpus import cores
 from jobs.corpus.assembly import tag_groups
 from jobs.corpus.assembly.scatter import Buckets
 from jobs.corpus.assembly.split import SPLITS
@@ -22,6 +22,7 @@ from jobs.corpus.assembly.staged import OFFSET_BITS
 from jobs.corpus.cleaning import contact_details
 from jobs.corpus.cleaning.clean import MENTION
 from jobs.corpus.cleaning.mojibake import repair
+from jobs.corpus.cores import Processes
 
 MESSAGE = pa.struct([("author", pa.string()), ("text", pa.string()), ("timestamp", pa.timestamp("us"))])
 THREADS = pa.schema(
@@ -41,6 +42,8 @@ THREADS = pa.schema(
 ORDER = ("thread", "posted_at", "part", "byte_offset")
 ROW_GROUP = 2_000
 """Threads."""
+REPEATED = ["tags.list.element", "messages.list.element.author", "parts.list.element"]
+"""Columns whose values come again and again."""
 
 
 @dataclass
@@ -63,7 +66,7 @@ class WrittenSplit:
 
 
 def write_threads(
-    buckets: Buckets, parts: Sequence[str], folder: pathlib.Path, only: Sequence[str] = SPLITS
+    buckets: Buckets, parts: Sequence[str], folder: pathlib.Path, processes: Processes, only: Sequence[str] = SPLITS
 ) -> dict[str, WrittenSplit]:
     """Write the threads of all buckets into the splits in `only`, which are emptied first. `parts` are names.
 
@@ -76,7 +79,8 @@ def write_threads(
             old.unlink()
         pq.write_table(THREADS.empty_table(), target / "00000.parquet")  # a split that stays empty has a file too
     written = {split: WrittenSplit() for split in only}
-    for result in cores.run(_write_bucket, [(buckets, bucket, list(parts), folder) for bucket in range(buckets.count)]):
+    calls = [(buckets, bucket, list(parts), folder) for bucket in range(buckets.count)]
+    for result in processes.run(_write_bucket, calls):
         for split, part in result.items():
             written[split].add(part)
     return written
@@ -99,7 +103,7 @@ def _write_bucket(buckets: Buckets, bucket: int, parts: list[str], folder: pathl
         mine, split = dealt == index, SPLITS[index]
         chosen = rows.take(np.flatnonzero(mine))
         target = folder / split / f"{bucket:05}.parquet"
-        pq.write_table(chosen, target, compression="zstd", row_group_size=ROW_GROUP)
+        pq.write_table(chosen, target, compression="zstd", row_group_size=ROW_GROUP, use_dictionary=REPEATED)
         mine_ids = ids[np.repeat(mine, np.diff(borders))]
         counts = np.unique(mine_ids >> OFFSET_BITS, return_counts=True)
         written[split] = WrittenSplit(
@@ -112,6 +116,7 @@ def _write_bucket(buckets: Buckets, bucket: int, parts: list[str], folder: pathl
     return written
 
 
+@functools.cache
 def alias(index: int) -> str:
     """`Player A`, `Player B`, … `Player Z`, `Player AA`, … for the authors of a thread in order of appearance."""
     letters = ""
@@ -133,10 +138,10 @@ def _rows(posts: pa.Table, facts: pa.Table, part_names: list[str]) -> pa.Table:
     borders = _borders(numbers)
     usernames = posts["username"].to_numpy().tolist()
     texts = posts["text"].combine_chunks()
-    parts = posts["part"].to_numpy()
+    parts = posts["part"].to_numpy().tolist()
     titles, tag_lists = facts["title"].to_pylist(), facts["tags"].to_pylist()
     authors, columns = [], {name: [] for name in ("thread_id", "title", "tags", "tag_groups", "n_authors", "parts")}
-    has_mention = pc.match_substring(texts, "[@")
+    has_mention = pc.match_substring_regex(texts, r"\[@")
     named, resolved = np.flatnonzero(has_mention.to_numpy(zero_copy_only=False)), []
     for begin, end, title, tags in zip(borders[:-1].tolist(), borders[1:].tolist(), titles, tag_lists, strict=True):
         aliases = {name: alias(index) for index, name in enumerate(dict.fromkeys(usernames[begin:end]))}
@@ -148,7 +153,7 @@ def _rows(posts: pa.Table, facts: pa.Table, part_names: list[str]) -> pa.Table:
         columns["tags"].append(tags)
         columns["tag_groups"].append(tag_groups.grouped(tags))
         columns["n_authors"].append(len(aliases))
-        columns["parts"].append([part_names[part] for part in np.unique(parts[begin:end]).tolist()])
+        columns["parts"].append([part_names[part] for part in sorted(set(parts[begin:end]))])
     texts = pc.replace_with_mask(texts, has_mention, pa.array(resolved, pa.string()))
     lengths = np.concatenate([[0], np.cumsum(pc.utf8_length(texts).to_numpy())])
     messages = pa.StructArray.from_arrays(

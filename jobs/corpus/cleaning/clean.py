@@ -71,7 +71,7 @@ class Cleaner:
     def clean_all(self, messages: pa.Array) -> tuple[list[str | None], list[Sequence[str]]]:
         """What `clean` gives for each message, sooner for most; the text of those that never end is None."""
         if self._has_shortcut:
-            texts, fired = clean_ordinary(messages, self._without_markup)
+            texts, fired = clean_ordinary(messages, self._without_oddities)
         else:
             texts, fired = [None] * len(messages), [()] * len(messages)
         for index, text in enumerate(texts):
@@ -96,28 +96,36 @@ class Cleaner:
                 return text, fired
         raise Endless(f"{len(message)} characters, {MAX_PASSES} passes")
 
-    def _without_markup(self, message: str) -> tuple[str, list[str]]:
-        """`message` as text with marks of emphasis, and the rules at work."""
-        fired: list[str] = []
-        return self._marked(_with_line_feeds(message), fired), fired
+    def _without_oddities(self, message: str) -> tuple[str, list[str]]:
+        """`message` without markup, odd characters and emoji, with marks of emphasis, and the rules at work.
 
-    def _marked(self, text: str, fired: list[str]) -> str:
+        Where no other rule finds anything, it does not matter that emoji go first.
+        """
+        fired: list[str] = []
+        text, odd = self._settled(_with_line_feeds(message), fired)
+        if odd & _TO_DROP and self._rules.emoji == "drop" and (changed := out_of_character.emoji(text)) != text:
+            fired.append("emoji")
+            text = changed
+        return text, fired
+
+    def _settled(self, text: str, fired: list[str]) -> tuple[str, int]:
+        """`text` without markup and odd characters, with marks of emphasis; what its odd characters still ask for."""
         if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:
             text = without_marks(text)
-        return self._markup.to_text(text, fired) if "<" in text or "[" in text or "&" in text else text
+        if "<" in text or "[" in text or "&" in text:
+            text = self._markup.to_text(text, fired)
+        text, odd = self._characters(text, fired)
+        return _single_spaced(text), odd
 
     def _pass(self, text: str, fired: list[str]) -> str:
-        text = self._marked(text, fired)
-        text, odd = self._characters(text, fired)
-        if "  " in text:
-            text = _single_spaced(text)
+        text, odd = self._settled(text, fired)
         for name, rule in self._text_rules:
             if name == "emoji" and not odd & _TO_DROP:
                 continue
             changed = rule(text)
             if changed != text:
                 fired.append(name)
-                text = _single_spaced(changed) if "  " in changed else changed
+                text = _single_spaced(changed)
         if EMPHASIS_OPEN in text or EMPHASIS_CLOSE in text:
             text = with_asterisks(text)
         text = _paragraphs(text)

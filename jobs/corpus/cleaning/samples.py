@@ -64,7 +64,7 @@ class Witness:
         self._without: dict[str, Cleaner] = {}
 
     def clean(self, messages: pa.Array, threads: Sequence[int], byte_offsets: Sequence[int]) -> list[str | None]:
-        """The text of each message, None where cleaning never ends; `threads` and `byte_offsets` say where it stands."""
+        """The text of each message, None where cleaning never ends; the others say where each one stands."""
         texts, fired = self._cleaner.clean_all(messages)
         for rules, posts in Counter(map(tuple, fired)).items():
             for rule in set(rules):

@@ -34,7 +34,7 @@ from jobs.corpus.parsing.read import Reader
 from jobs.corpus.parsing.scan import REASONS, Block, blocks
 from jobs.corpus.parsing.thread_table import ThreadTable
 
-COMPRESSION = {"compression": "zstd", "compression_level": 1}
+STAGING = {"compression": "zstd", "compression_level": 1, "use_dictionary": False}
 """Staged files are written once and read once or twice."""
 _REASON_OF = np.array([REASONS.get(verdict) for verdict in range(1 + max(REASONS))], object)
 
@@ -86,9 +86,9 @@ def _write_part(part: str, found: Iterator[Block], folder: pathlib.Path, recipe:
     reader, threads, witness = Reader(), ThreadTable(corpus.policy.sexual_minors), Witness(corpus.clean)
     builder = PostBuilder(threads, witness)
     with (
-        pq.ParquetWriter(folder / "posts.parquet", POSTS, **COMPRESSION) as posts,
-        pq.ParquetWriter(folder / "rejects.parquet", rejects.STAGED, **COMPRESSION) as refused,
-        pq.ParquetWriter(folder / "signatures.parquet", signature_schema(near), **COMPRESSION) as signed,
+        pq.ParquetWriter(folder / "posts.parquet", POSTS, **STAGING) as posts,
+        pq.ParquetWriter(folder / "rejects.parquet", rejects.STAGED, **STAGING) as refused,
+        pq.ParquetWriter(folder / "signatures.parquet", signature_schema(near), **STAGING) as signed,
     ):
         for block in found:
             rows = reader.rows(block)

@@ -57,14 +57,14 @@ class PostBuilder:
         reasons[candidates] = [None if text else "empty" if text == "" else "malformed.markup" for text in texts]
         chosen = np.flatnonzero(reasons == None)  # noqa: E711
         texts = [text for text in texts if text]
-        return self._posts(block, rows.take(chosen), threads.take(chosen), texts), reasons, threads
+        values = rows.select(["record", "message_username", "posted_at"]).take(chosen)
+        return self._posts(block, values, threads.take(chosen), texts), reasons, threads
 
     def _posts(self, block: Block, rows: pa.Table, threads: pa.Array, texts: list[str]) -> pa.Table:
         records = rows["record"].to_numpy()
         usernames = rows["message_username"].combine_chunks()
         distinct = usernames.dictionary_encode()
         authors = pa.array(map(author_number, distinct.dictionary.to_pylist()), pa.uint64())
-        names = usernames.to_numpy(zero_copy_only=False).tolist()
         text = pa.array(texts, pa.string())
         columns = [
             block.byte_offset + block.start[records],
@@ -73,7 +73,7 @@ class PostBuilder:
             authors.take(distinct.indices),
             usernames,
             rows["posted_at"].cast(pa.timestamp("us")).combine_chunks(),
-            pa.array(map(content, texts, names), pa.binary(16)),
+            contents(text, usernames),
             pc.utf8_length(text),
             text,
             pa.array(block.raws(records), pa.binary()),
@@ -88,12 +88,14 @@ def author_number(username: str) -> int:
     return int.from_bytes(hashlib.blake2b(username.encode(), digest_size=8).digest(), "big")
 
 
-def content(text: str, username: str) -> bytes:
-    """16 bytes that copies of a post share: its text without regard to case and typographic form."""
-    plain = text
-    if not text.isascii():
-        for curly, straight in _TYPOGRAPHY:
-            plain = plain.replace(curly, straight)
-    if len(text) < COMMON_LINE:
-        plain = f"{username}\n{plain}"
-    return hashlib.blake2b(plain.lower().encode(), digest_size=16).digest()
+def contents(texts: pa.Array, usernames: pa.Array) -> pa.Array:
+    """16 bytes a text that copies of a post share: the text without regard to case and typographic form."""
+    typographic = pc.not_equal(pc.binary_length(texts), pc.utf8_length(texts))
+    some = texts.filter(typographic)
+    for curly, straight in _TYPOGRAPHY:
+        some = pc.replace_substring(some, curly, straight)
+    texts = pc.replace_with_mask(texts, typographic, some)
+    signed = pc.binary_join_element_wise(usernames, texts, "\n")
+    texts = pc.utf8_lower(pc.if_else(pc.less(pc.utf8_length(texts), COMMON_LINE), signed, texts))
+    encoded = texts.cast(pa.binary()).to_numpy(zero_copy_only=False).tolist()
+    return pa.array([hashlib.blake2b(text, digest_size=16).digest() for text in encoded], pa.binary(16))

@@ -28,8 +28,8 @@ STAGED = SCHEMA.append(pa.field("thread", pa.uint64()))
 
 
 def table(part: str, block: Block, records: np.ndarray, reasons: Sequence[str], threads: np.ndarray) -> pa.Table:
-    """Rows of STAGED for the given records of `block` (indexes, int64), each with its reason and thread (uint64, 0 where it
-    cannot be read).
+    """Rows of STAGED for the given records of `block` (indexes, int64), each with its reason and its thread (uint64; 0
+    where it cannot be read).
     """
     return pa.Table.from_arrays(
         [

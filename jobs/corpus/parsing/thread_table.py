@@ -22,8 +22,8 @@ THREADS = pa.schema(
         ("minor", pa.bool_()),
     ]
 )
-"""`thread` is the thread's id as a number; `sexual` and `minor` say whether its title, or any record of it in this part,
-has terms of policy.py."""
+"""`thread` is the thread's id as a number; `sexual` and `minor` say whether its title, or any record of it in this
+part, has terms of policy.py."""
 
 
 AT_ONCE = 24 << 20

@@ -30,7 +30,8 @@ _INVISIBLE = ["e\u0301", "\u0301", "\u0303", "\x9d", "\u200d", "\ufe0f", "1\u20e
 _SPACES = ["\x1c", "\0", "\u2028", "\xa0", "\t", "\r", "\r\n", "\n", "\n\n", " ", "  "]
 _ORDINARY = r"""
 <p> </p> <br/> <br> <em> </em> <strong> </b> [b] [/b] [i] [/i] &amp;_ &nbsp; &quot; &#39; &mdash; word a W é, é_ _ __ ’
-“ — … , . : ; - ( ) (( * ** 1 23 55 4567 12:30 :: :// www. ooc OOC:_ _at_ _dot_ example com /
+“ — … ō Ł ŉ ſ [@ann] [@Ann_Ó] <i><b> *b* &lt; 👀 , . :
+; - ( ) (( * ** 1 23 55 4567 12:30 :: :// www. ooc OOC:_ _at_ _dot_ example com /
 """
 
 

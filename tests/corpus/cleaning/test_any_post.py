@@ -4,12 +4,14 @@ import html
 import re
 import time
 
+import pyarrow as pa
 import pytest
 from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from contracts.recipe import Clean
-from jobs.corpus.cleaning import clean as cleaning
 from jobs.corpus.cleaning.clean import Cleaner
+from jobs.corpus.cleaning.ordinary import clean_ordinary
 from tests.corpus.cleaning.posts import ordinary_posts, posts, recipes
 
 ON = Clean()
@@ -46,17 +48,31 @@ def test_cleaning_what_is_clean_changes_nothing(message, rules):
 @settings(max_examples=3000)
 @example(message="bob at&nbsp;example&nbsp;dot&nbsp;com")
 @example(message="<p>One.</p>\n<p>“<em>Two</em>” &amp; [b]three[/b]</p>")
-def test_the_ordinary_post_comes_out_as_the_long_way(message):
-    shortcut, long_way = Cleaner(ON), Cleaner(ON)
-    long_way._takes_shortcut = False
-    text, fired = shortcut.clean(message)
-    other, also_fired = long_way.clean(message)
+def test_a_post_comes_out_as_the_long_way(message):
+    cleaner = Cleaner(ON)
+    (text,), (fired,) = cleaner.clean_all(pa.array([message]))
+    other, also_fired = cleaner.clean(message)
     assert (text, set(fired)) == (other, set(also_fired))
 
 
+@given(messages=st.lists(posts | ordinary_posts), rules=recipes)
+@settings(max_examples=500)
+def test_each_post_of_many_comes_out_as_alone(messages, rules):
+    cleaner = Cleaner(rules)
+    texts, fired = cleaner.clean_all(pa.array(messages, pa.string()))
+    assert texts == [cleaner.clean(message)[0] for message in messages]
+    assert list(map(set, fired)) == [set(cleaner.clean(message)[1]) for message in messages]
+
+
+def refused(message):
+    raise AssertionError(f"{message}: not simple")
+
+
 def test_the_ordinary_post_takes_the_shortcut():
-    ordinary = "<p>“Run,” she said — and he <em>ran</em>.</p>\n<p>It&#39;s late &amp; [i]dark[/i].<br/>A café.</p>"
-    assert cleaning._ordinary(ordinary) is not None
+    message = "<p>“Run,” she said — and he <em>ran</em>.</p>\n<p>It&#39;s late &amp; [i]dark[/i].<br/>A café.</p>"
+    texts, fired = clean_ordinary(pa.array([message]), refused)
+    assert texts == ["“Run,” she said — and he *ran*.\n\nIt's late & *dark*.\nA café."]
+    assert fired == [("html", "bbcode", "emphasis")]
 
 
 @given(message=posts)

@@ -1,5 +1,6 @@
 """What the report can show of the cleaning: how many posts each rule changed, and samples that give nobody away."""
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +19,8 @@ TELLING = [*NAMES, *DETAILS, "Brindle", "Duskquill", "example.com", "900977"]
 def witnessed(*messages, **rules):
     """What the rules did to `messages`, each in a thread of its own."""
     witness = Witness(Clean(**rules))
-    for number, message in enumerate(messages):
-        witness.clean(message, thread=number, byte_offset=100 * number)
+    numbers = range(len(messages))
+    witness.clean(pa.array(messages, pa.string()), threads=numbers, byte_offsets=[100 * number for number in numbers])
     return witness.work()
 
 
