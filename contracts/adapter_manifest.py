@@ -27,8 +27,14 @@ class AdapterManifest(BaseModel):
     corpus_digest: Sha12
     parent: str | None = None
     """`name@version` of the adapter that this one was trained on from, None when it started fresh."""
+    step: int | None = None
+    """The training step whose checkpoint was chosen; None in manifests from before there was a choice."""
     metrics: dict[str, float] = {}
     """From evaluation.json, e.g. `test/loss`, `test/base_loss`, `test/perplexity`."""
+    passed: bool | None = None
+    """Whether it beat its base, and its parent if it has one, on all of the recipe's criteria; None: not judged."""
+    reasons: tuple[str, ...] = ()
+    """One sentence a criterion, with the numbers."""
     created_at: datetime.datetime
 
     @property

@@ -40,7 +40,7 @@ def rollout():
     @task.branch
     def who_approves(settings):
         approval = checked_recipe(settings).rollout.approval
-        return {"person": "approval", "automatic": "promote"}[approval]
+        return {"person": "approval", "automatic": "promote", "never": None}[approval]
 
     # `approval` is skipped where nobody has to be asked.
     @task(task_id="promote", trigger_rule="none_failed_min_one_success")

@@ -5,6 +5,7 @@ import pathlib
 import pytest
 
 from contracts.recipe import RecipeError, load_recipe
+from contracts.recipe.recipe import SERVED_RANKS
 
 RECIPES = pathlib.Path(__file__).resolve().parents[2] / "recipes"
 DEMO = RECIPES / "demo.yaml"
@@ -33,8 +34,12 @@ def test_the_environment_moves_the_archive(monkeypatch):
         ("train.max_step=3", "train.max_step: unknown key, did you mean 'max_steps'?"),
         ("train.lora.rnak=8", "train.lora.rnak: unknown key, did you mean 'rank'?"),
         ("train.max_steps=many", "train.max_steps: Input should be a valid integer"),
-        ("train.lora.rank=12", "train.lora.rank: Input should be 8, 16, 32"),
-        ("train.lora.rank=64", "the engine would refuse the adapter"),
+        ("train.lora.rank=12", "train.lora.rank 12: vLLM serves ranks 8, 16, 32"),
+        ("train.lora.rank=64", "train.lora.rank 64 is above serving.max_lora_rank 16"),
+        ("train.lora.dora=true", "vLLM cannot serve DoRA"),
+        ("train.tuning=full", "train.tuning full makes a whole model, the engine serves adapters"),
+        ("train.view=messages", "view messages reads rows: name their JSONL file in dataset"),
+        ("train.dataset=rows.jsonl", "dataset is for the views messages and content"),
         ("no-equals-sign", "expected dotted.key=value"),
     ],
 )
@@ -43,6 +48,19 @@ def test_a_mistake_is_one_line_that_names_the_key(override, told):
         load_recipe(DEMO, [override])
     assert told in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("override", ["train.lora.dora=true", "train.lora.rank=12", "train.tuning=full"])
+def test_what_is_never_served_may_be_what_the_engine_would_refuse(override):
+    assert load_recipe(DEMO, [override, "rollout.approval=never"]).rollout.approval == "never"
+
+
+def test_the_served_ranks_are_those_of_vllm():
+    from typing import get_args
+
+    from vllm.config.lora import MaxLoRARanks
+
+    assert set(SERVED_RANKS) <= set(get_args(MaxLoRARanks))
 
 
 def test_a_missing_recipe_names_those_there_are():

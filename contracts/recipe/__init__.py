@@ -1,0 +1,16 @@
+"""Recipe: WHAT to build, read from YAML and checked before anything runs. A file a group of sections."""
+
+from contracts.recipe.corpus import Archive, Clean, Corpus, Duplicates, NearDuplicates, Part, Policy, Split
+from contracts.recipe.evaluate import Choice, Criterion, Endpoint, Evaluate, Generation, Sweep
+from contracts.recipe.load import RecipeError, load_recipe
+from contracts.recipe.model import Export, Gguf, Model
+from contracts.recipe.recipe import Recipe
+from contracts.recipe.section import Name, Section, Share
+from contracts.recipe.serving import Batch, Rollout, Serving
+from contracts.recipe.train import Chat, EarlyStop, Lora, Profile, Train, Wandb
+
+__all__ = [
+    "Archive", "Batch", "Chat", "Choice", "Clean", "Corpus", "Criterion", "Duplicates", "EarlyStop", "Endpoint",
+    "Evaluate", "Export", "Generation", "Gguf", "Lora", "Model", "Name", "NearDuplicates", "Part", "Policy", "Profile",
+    "Recipe", "RecipeError", "Rollout", "Section", "Serving", "Share", "Split", "Sweep", "Train", "Wandb", "load_recipe",
+]  # fmt: skip
