@@ -1,7 +1,8 @@
 """Command line of all jobs: `python -m jobs NAME --recipe FILE [--set key=value ...] [--home DIR]`.
 
 Logs go to stderr; the last line of stdout is the job's summary as one JSON object.
-Exit codes: 0 done, 2 the recipe or the arguments are wrong, 1 anything else, also a summary with `"ok": false`.
+Exit codes: 0 done, 2 the recipe or the arguments are wrong, 143 ended by SIGTERM and to be started again, 1 anything
+else, also a summary with `"ok": false`.
 """
 
 import argparse
@@ -10,10 +11,11 @@ import json
 import logging
 import os
 import pathlib
+import signal
 import sys
 
 from contracts.recipe import RecipeError, load_recipe
-from jobs.errors import JobError
+from jobs.errors import JobError, Preempted
 
 JOBS = {
     "download": ("jobs.corpus.download", "fetch the archive's parts"),
@@ -65,6 +67,9 @@ def main(argv: list[str] | None = None) -> int:
     except JobError as error:
         print(f"{arguments.job}: {error}", file=sys.stderr)
         return 1
+    except Preempted as error:
+        print(f"{arguments.job}: {error}", file=sys.stderr)
+        return 128 + signal.SIGTERM
     if os.environ.get("RANK", "0") == "0":  # under accelerate launch, one process speaks for all
         print(json.dumps(summary), flush=True)
     return 0 if summary.get("ok", True) else 1

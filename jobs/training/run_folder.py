@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
+from jobs.training.checkpoints import damage, step_of
 from jobs.training.files import write_json, write_text
 
 log = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ class RunFolder:
         self.path = home / "runs" / recipe.name / run_id
         self.checkpoints = self.path / "checkpoints"
         self.adapter = self.path / "adapter"
+        self.result = self.path / "model" if recipe.train.tuning == "full" else self.adapter
         self.metrics = self.path / "metrics.jsonl"
 
     def read_inputs(self) -> Inputs | None:
@@ -82,40 +84,30 @@ class RunFolder:
         """Mark the run as finished."""
         write_json(self.path / "train.json", summary)
 
-    def publish_adapter(self, part: pathlib.Path) -> None:
-        """Give the finished adapter in `part` its name."""
-        shutil.rmtree(self.adapter, ignore_errors=True)  # from a run killed before it was marked as finished
-        (part / "adapter_model.safetensors").chmod(0o644)
-        part.rename(self.adapter)
+    def publish_result(self, part: pathlib.Path) -> None:
+        """Give what was trained, in `part`, its name: adapter/, or model/ when all weights were trained."""
+        shutil.rmtree(self.result, ignore_errors=True)  # from a run killed before it was marked as finished
+        for weights in part.glob("*.safetensors"):
+            weights.chmod(0o644)
+        part.rename(self.result)
 
     def last_checkpoint(self, max_steps: int) -> pathlib.Path | None:
-        """The newest checkpoint to go on from: written to its end, and not that of the last step (going on from
-        there, the trainer would make one step too many)."""
-        usable = [path for path in self.checkpoints.glob("checkpoint-*") if _is_usable(path, max_steps)]
-        return max(usable, key=_step, default=None)
+        """The newest checkpoint to go on from: whole, and not that of the last step (going on from there, the trainer
+        would make one step too many)."""
+        for path in sorted(self.checkpoints.glob("checkpoint-*"), key=step_of, reverse=True):
+            if step_of(path) < max_steps and damage(path) is None:
+                return path
+        return None
 
     def rewind(self, max_steps: int) -> None:
-        """Forget what lies after the last usable checkpoint: others, and lines of metrics that will come again."""
+        """Forget what lies after the newest checkpoint to go on from: others, and metrics that will come again."""
         last = self.last_checkpoint(max_steps)
+        reached = step_of(last) if last else 0
         for path in self.checkpoints.glob("checkpoint-*"):
-            if not _is_usable(path, max_steps):
-                log.info("removing %s: the run was killed while writing it or just before its end", path.name)
+            if step_of(path) > reached:
+                log.warning("removing %s: %s", path.name, damage(path) or "the run was killed just before its end")
                 shutil.rmtree(path)
         if self.metrics.is_file():
-            reached = _step(last) if last else 0
             lines = self.metrics.read_text().split("\n")[:-1]  # what follows the last newline is a line cut short
             kept = [line for line in lines if json.loads(line)["step"] <= reached]
             write_text(self.metrics, "".join(f"{line}\n" for line in kept))
-
-
-def _step(checkpoint: pathlib.Path) -> int:
-    return int(checkpoint.name.rpartition("-")[2])
-
-
-def _is_usable(checkpoint: pathlib.Path, max_steps: int) -> bool:
-    """The trainer writes trainer_state.json last."""
-    try:
-        json.loads((checkpoint / "trainer_state.json").read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
-        return False
-    return _step(checkpoint) < max_steps

@@ -4,7 +4,7 @@
         --run-id try
 
 In: models/<name>/, corpus/<recipe>/latest.json. Out: runs/<recipe>/<run id>/ with adapter/, metrics.jsonl, wandb/.
-Killed at any moment and started again, it goes on from its last checkpoint; finished, it does nothing.
+Killed at any moment and started again, it goes on from its last whole checkpoint; finished, it does nothing.
 """
 
 import argparse
@@ -15,11 +15,12 @@ import pathlib
 from dataclasses import asdict
 
 from contracts.recipe import Recipe
-from jobs.errors import JobError
+from jobs.errors import JobError, Preempted
 from jobs.training.base_model import read_base
 from jobs.training.cpu import yield_waiting_cores
 from jobs.training.files import full_disk_explained, write_json
 from jobs.training.launch import check_launch, read_accelerate_config
+from jobs.training.methods import load_base, lora_config, parent_folder
 from jobs.training.run_folder import Inputs, RunFolder
 from jobs.training.threads import latest_corpus, read_threads
 from jobs.training.tracking import open_wandb, wandb_mode
@@ -33,6 +34,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     Raises:
         JobError: an input is missing, the run id belongs to another training, the processes that run are not those
             of the Accelerate config, or the loss is no number.
+        Preempted: SIGTERM came; a checkpoint was written.
     """
     yield_waiting_cores()
     folder = RunFolder(home, recipe, arguments.run_id)
@@ -69,30 +71,35 @@ def _inputs(recipe: Recipe, home: pathlib.Path, folder: RunFolder) -> Inputs:
 def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs, config, mode: str) -> dict:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL reports its use to the hub otherwise
     import torch
-    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
+    from transformers import PreTrainedTokenizerFast
     from transformers.trainer_callback import PrinterCallback
-    from trl import SFTTrainer
 
-    from jobs.training.progress import ProgressBar, StopOnNan, TrainingLog
+    from jobs.training.profile import StepProfiler
+    from jobs.training.progress_bar import ProgressBar
+    from jobs.training.stopping import Preemption, StopOnNan, early_stop
+    from jobs.training.throughput import Throughput
+    from jobs.training.trainers import TRAINERS
+    from jobs.training.training_log import TrainingLog
 
     if config.use_cpu:  # accelerate launch sets one thread a process; the recipe says what the job may use
         torch.set_num_threads(max(1, recipe.batch.cpus // config.num_processes))
-    settings = _settings(recipe, folder, config)  # also starts the process group, which loading the model looks at
-    model_folder = home / "models" / recipe.model.name
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(model_folder)
-    train_data, valid_data, view = _datasets(recipe, home, inputs, tokenizer)
-    if not valid_data:
-        settings.eval_strategy = "no"
-    model = AutoModelForCausalLM.from_pretrained(model_folder, dtype=getattr(torch, recipe.train.dtype))
-    progress = ProgressBar()
-    trainer = SFTTrainer(
-        model=model,
-        args=settings,
-        train_dataset=train_data,
-        eval_dataset=valid_data,
+    make_settings, make_trainer = TRAINERS[recipe.train.method]
+    settings = make_settings(recipe, folder.checkpoints, config)  # also starts the process group: loading looks at it
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(home / "models" / recipe.model.name)
+    data, view = _datasets(recipe, home, inputs, tokenizer)
+    preemption, progress, throughput = Preemption(), ProgressBar(), Throughput()
+    callbacks = [StopOnNan(), preemption, *early_stop(recipe, bool(data["valid"]))]
+    if recipe.train.profile:
+        callbacks.append(StepProfiler(recipe.train.profile, folder.path / "profile"))
+    trainer = make_trainer(
+        recipe,
+        folder.path,
+        throughput,
+        settings,
+        **_model(recipe, home, inputs),
+        data=data,
         processing_class=tokenizer,
-        peft_config=lora_config(recipe),
-        callbacks=[StopOnNan()],
+        callbacks=callbacks,
     )
     trainer.remove_callback(PrinterCallback)
     check_launch(recipe, config, trainer.accelerator)
@@ -106,96 +113,70 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
             stack.callback(progress.close)
             wandb_run = stack.enter_context(open_wandb(recipe, folder.run_id, folder.path, mode))
             trainer.add_callback(progress)
-            trainer.add_callback(TrainingLog(folder.metrics, wandb_run))
+            trainer.add_callback(TrainingLog(folder.metrics, wandb_run, throughput, config.num_processes))
         trainer.train(resume_from_checkpoint=str(last) if last else None)
+        if preemption.stopped:
+            raise Preempted(f"ended by SIGTERM after step {trainer.state.global_step}; start it again and it goes on")
         return _finish(trainer, folder, inputs)
 
 
-def _settings(recipe: Recipe, folder: RunFolder, config):
-    """The recipe's train section as TRL's settings. What TRL would otherwise choose itself is named here."""
-    from trl import SFTConfig
+def _model(recipe: Recipe, home: pathlib.Path, inputs: Inputs) -> dict:
+    """The model to train, as arguments of the trainer: with a fresh adapter, the parent's adapter, or none."""
+    parent = parent_folder(recipe, home, inputs.base_digest)
+    base = load_base(recipe, home / "models" / recipe.model.name)
+    if recipe.train.tuning == "full":
+        return {"model": base}
+    if parent is None:
+        return {"model": base, "peft_config": lora_config(recipe)}
+    from peft import PeftModel
 
-    train = recipe.train
-    return SFTConfig(
-        output_dir=str(folder.checkpoints),
-        max_steps=train.max_steps,
-        learning_rate=train.learning_rate,
-        lr_scheduler_type=train.lr_scheduler,
-        warmup_steps=round(train.warmup_ratio * train.max_steps),
-        per_device_train_batch_size=train.batch_size,
-        per_device_eval_batch_size=train.batch_size,
-        gradient_accumulation_steps=train.gradient_accumulation,
-        gradient_checkpointing=train.gradient_checkpointing,
-        max_length=train.max_length,
-        packing=train.packing,
-        bf16=train.dtype == "bfloat16",  # TRL's default is True, on CPUs too
-        use_cpu=config.use_cpu,
-        dataloader_pin_memory=not config.use_cpu,
-        seed=train.seed,
-        logging_steps=min(train.logging_steps, train.max_steps),  # at least one line, however short the run
-        logging_nan_inf_filter=False,  # the default would hide a loss that is no number behind an older one
-        save_steps=train.save_steps,
-        save_total_limit=2,
-        eval_strategy="steps",
-        eval_steps=train.save_steps,
-        disable_tqdm=True,
-        report_to="none",  # progress.py writes to wandb
-    )
-
-
-def lora_config(recipe: Recipe):
-    """The recipe's LoRA settings as PEFT's."""
-    from peft import LoraConfig
-
-    lora, modules = recipe.train.lora, recipe.train.lora.target_modules
-    return LoraConfig(
-        r=lora.rank,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=modules if isinstance(modules, str) else list(modules),
-        task_type="CAUSAL_LM",
-    )
+    return {"model": PeftModel.from_pretrained(base, parent, is_trainable=True)}
 
 
 def _datasets(recipe: Recipe, home: pathlib.Path, inputs: Inputs, tokenizer):
-    """(training data, at most evaluate.max_samples of validation data or None, report of the view by split)."""
+    """Training data and at most evaluate.max_samples of validation data (None: there is none), by split; and the
+    report of the view, by split.
+    """
     from datasets import Dataset
 
-    from jobs.training.chat_view import chat_view
+    from jobs.training.chat_view import chat_view as cv
+
+    read_samples = lambda recipe, home, d, split, tok: cv(
+        read_threads(home, recipe.name, d, split), tok, recipe.train.max_length
+    )  # TEMPORARY
 
     data, reports = {}, {}
     for split in ("train", "valid"):
-        threads = read_threads(home, recipe.name, inputs.corpus_digest, split)
-        samples, report = chat_view(threads, tokenizer, recipe.train.max_length)
+        samples, report = read_samples(recipe, home, inputs.corpus_digest, split, tokenizer)
         reports[split] = asdict(report)
-        log.info("chat view of %s: %s", split, report)
+        log.info("view %s of %s: %s", recipe.train.view, split, report)
         if split == "valid":
             samples = samples[: recipe.evaluate.max_samples]
         rows = [{"input_ids": sample.input_ids, "labels": sample.labels} for sample in samples]
         data[split] = Dataset.from_list(rows) if rows else None
     if data["train"] is None:
         raise JobError(f"corpus {inputs.corpus_digest} gives no training samples: {reports['train']}")
-    return data["train"], data["valid"], reports
+    return data, reports
 
 
 def _finish(trainer, folder: RunFolder, inputs: Inputs) -> dict:
-    """Save the adapter and the summary. Every process takes part: with FSDP each one holds a shard."""
+    """Save what was trained and the summary. Every process takes part: with FSDP each one holds a shard."""
     if trainer.is_fsdp_enabled:
         trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
-    part = folder.path / ".adapter.part"
+    part = folder.path / ".result.part"
     trainer.save_model(str(part))
     trainer.accelerator.wait_for_everyone()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     summary = {
         "run_id": folder.run_id,
         "run": str(folder.path),
-        "adapter": str(folder.adapter),
+        folder.result.name: str(folder.result),
         "steps": trainer.state.global_step,
         "train_loss": round(sum(losses) / len(losses), 4),
         "corpus_digest": inputs.corpus_digest,
         "unchanged": False,
     }
     if _is_main():
-        folder.publish_adapter(part)
+        folder.publish_result(part)
         folder.finish(summary)
     return summary

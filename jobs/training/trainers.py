@@ -1,0 +1,125 @@
+"""The trainer of each method. A new method (DPO, KTO) is an entry in TRAINERS and a trainer class of TRL.
+
+In: recipe, model, data. Out: a trainer that counts tokens, keeps whole checkpoints and stops at a loss that is no number.
+"""
+
+import math
+import pathlib
+
+import torch
+from peft import PeftModel
+from trl import SFTConfig, SFTTrainer
+
+from contracts.recipe import Recipe
+from jobs.errors import JobError
+from jobs.training.checkpoint_writer import WholeCheckpoints
+from jobs.training.files import write_json
+from jobs.training.methods import loraplus_optimizer
+from jobs.training.throughput import Throughput
+
+SCHEDULER_SETTINGS = {
+    "cosine_with_min_lr": lambda steps: {"min_lr_rate": 0.1},
+    "warmup_stable_decay": lambda steps: {"num_decay_steps": max(1, steps // 10)},
+}
+"""What schedules want to know beside their warm-up, by the number of steps."""
+
+
+class SupervisedTrainer(WholeCheckpoints, SFTTrainer):
+    """TRL's trainer for samples with labels, with what a long run needs around each step."""
+
+    def __init__(self, recipe: Recipe, folder: pathlib.Path, throughput: Throughput, **kwargs):
+        self.recipe, self.folder, self.throughput = recipe, folder, throughput
+        self.keep_checkpoints = recipe.train.keep_checkpoints
+        super().__init__(**kwargs)
+
+    def create_optimizer(self, model=None):
+        ratio = self.recipe.train.lora.plus_ratio
+        if self.optimizer is None and ratio is not None and self.recipe.train.tuning == "lora":
+            self.optimizer = loraplus_optimizer(self, ratio)
+        return super().create_optimizer(model)
+
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        self.throughput.count(inputs)
+        batch = {name: inputs[name] for name in ("input_ids", "labels")}  # the trainer takes labels out
+        loss = super().training_step(model, inputs, num_items_in_batch)
+        if not math.isfinite(loss.item()):
+            self._stop_at(batch, loss.item())
+        return loss
+
+    def _stop_at(self, batch: dict[str, torch.Tensor], loss: float) -> None:
+        step, rank = self.state.global_step + 1, self.args.process_index
+        path = self.folder / f"bad_batch-step-{step}-rank-{rank}.json"
+        texts = self.processing_class.batch_decode(batch["input_ids"])
+        ids = {name: tensor.tolist() for name, tensor in batch.items()}
+        write_json(path, {"step": step, "loss": str(loss), "texts": texts, **ids})
+        raise JobError(
+            f"loss is {loss} at step {step}: the training has diverged; the batch is in {path}; look for odd data "
+            f"there, or lower train.learning_rate, and start a new run"
+        )
+
+
+def sft_settings(recipe: Recipe, checkpoints: pathlib.Path, config) -> SFTConfig:
+    """The recipe's train section as TRL's settings; `config` is the Accelerate config. What TRL would otherwise choose
+    itself is named here.
+    """
+    train = recipe.train
+    schedule = SCHEDULER_SETTINGS.get(train.lr_scheduler, lambda steps: {})
+    return SFTConfig(
+        output_dir=str(checkpoints),
+        max_steps=train.max_steps,
+        learning_rate=train.learning_rate,
+        lr_scheduler_type=train.lr_scheduler,
+        lr_scheduler_kwargs=schedule(train.max_steps),
+        warmup_steps=round(train.warmup_ratio * train.max_steps),
+        weight_decay=train.weight_decay,
+        max_grad_norm=train.max_grad_norm,
+        per_device_train_batch_size=train.batch_size,
+        per_device_eval_batch_size=train.batch_size,
+        gradient_accumulation_steps=train.gradient_accumulation,
+        gradient_checkpointing=train.gradient_checkpointing,
+        max_length=train.max_length,
+        packing=train.packing,
+        bf16=train.dtype == "bfloat16",  # TRL's default is True, on CPUs too
+        use_cpu=config.use_cpu,
+        dataloader_pin_memory=not config.use_cpu,
+        seed=train.seed,
+        logging_steps=min(train.logging_steps, train.max_steps),  # at least one line, however short the run
+        logging_nan_inf_filter=False,  # the default would hide a loss that is no number behind an older one
+        save_steps=train.save_steps,
+        eval_strategy="steps",
+        eval_steps=train.save_steps,
+        metric_for_best_model="eval_loss",
+        greater_is_better=False,
+        disable_tqdm=True,
+        report_to="none",  # training_log.py writes to wandb
+    )
+
+
+def sft_trainer(recipe: Recipe, folder: pathlib.Path, throughput: Throughput, settings, model, data, **kwargs):
+    """A trainer for `data` ({"train", "valid"}: datasets or None). `kwargs` go to TRL's trainer."""
+    if not data["valid"]:
+        settings.eval_strategy, settings.metric_for_best_model = "no", None
+    trainer = SupervisedTrainer(
+        recipe,
+        folder,
+        throughput,
+        model=model,
+        args=settings,
+        train_dataset=data["train"],
+        eval_dataset=data["valid"],
+        **kwargs,
+    )
+    if recipe.train.quantization and recipe.train.dtype == "float32":
+        _to_float32(trainer.model)
+    return trainer
+
+
+def _to_float32(model: PeftModel) -> None:
+    """Adapter weights in the training dtype: on a quantised base TRL makes them bfloat16, which CPUs are slow at."""
+    for parameter in model.parameters():
+        if parameter.requires_grad:
+            parameter.data = parameter.data.float()
+
+
+TRAINERS = {"sft": (sft_settings, sft_trainer)}
+"""Of each method: its settings and its trainer."""
