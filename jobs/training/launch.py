@@ -44,8 +44,11 @@ def check_launch(recipe: Recipe, config, accelerator=None) -> None:
     start = f"start with `accelerate launch --config_file config/accelerate/{name} -m jobs train ...`"
     if processes != config.num_processes:
         raise JobError(f"{processes} training processes run, {name} asks for {config.num_processes}: {start}")
-    if accelerator is not None and accelerator.distributed_type != config.distributed_type:
+    wanted = config.distributed_type.value
+    if config.use_cpu and wanted == "MULTI_GPU":
+        wanted = "MULTI_CPU"
+    if accelerator is not None and accelerator.distributed_type.value != wanted:
         raise JobError(
-            f"{name} asks for {config.distributed_type.value}, Accelerate runs {accelerator.distributed_type.value}: "
+            f"{name} asks for {wanted}, Accelerate runs {accelerator.distributed_type.value}: "
             f"{start}, on hardware that can do it"
         )

@@ -130,7 +130,9 @@ def _model(recipe: Recipe, home: pathlib.Path, inputs: Inputs) -> dict:
         return {"model": base, "peft_config": lora_config(recipe)}
     from peft import PeftModel
 
-    return {"model": PeftModel.from_pretrained(base, parent, is_trainable=True)}
+    model = PeftModel.from_pretrained(base, parent, is_trainable=True)
+    model.peft_config["default"].base_model_name_or_path = base.name_or_path  # or PEFT looks for its name on the hub
+    return {"model": model}
 
 
 def _datasets(recipe: Recipe, home: pathlib.Path, inputs: Inputs, tokenizer):
