@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 LOCKS := requirements/dev.txt requirements/models.txt
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast bench-corpus lint format lock clean
+.PHONY: demo down status logs test test-fast bench-corpus bench-train lint format lock clean
 
 demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go
 	@exec $(PYTHON) -m demo up
@@ -26,6 +26,9 @@ test-fast: $(ENVIRONMENT)  ## without the tests that need the engine, the schedu
 
 bench-corpus: $(ENVIRONMENT)  ## corpus job against a pandas script on 1 GB; OPTIONS="--shape chat" for short posts
 	@exec $(PYTHON) -m benchmarks.corpus.run $(OPTIONS)
+
+bench-train: $(ENVIRONMENT)  ## training speed against TRL's defaults; on a GPU: python -m benchmarks.training.gpu
+	@exec $(PYTHON) -m benchmarks.training.run $(OPTIONS)
 
 lint: $(ENVIRONMENT)  ## style and import rules
 	$(PYTHON) -m ruff check .

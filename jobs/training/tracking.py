@@ -4,12 +4,18 @@ The files stay under the run's folder (wandb/); `wandb sync` uploads an offline 
 """
 
 import contextlib
+import logging
 import os
 import pathlib
 from collections.abc import Iterator
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
+
+log = logging.getLogger(__name__)
+
+INIT_TIMEOUT_S = 60
+"""For wandb's answer when a run begins. Later troubles are wandb's own: it keeps everything on disk and tries again."""
 
 
 def wandb_mode(recipe: Recipe) -> str:
@@ -28,10 +34,31 @@ def wandb_mode(recipe: Recipe) -> str:
 
 @contextlib.contextmanager
 def open_wandb(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str) -> Iterator:
-    """A wandb run named after ours, marked as failed when the block fails. Opened again with the same id it goes on."""
+    """A wandb run named after ours, marked as failed when the block fails. Opened again with the same id it goes on.
+
+    Raises:
+        JobError: wandb cannot be reached or refuses the key, and the recipe says `online`. With `auto` the run is kept
+            on disk instead, and the log says so.
+    """
     import wandb
 
-    with wandb.init(
+    try:
+        run = _init(recipe, run_id, folder, mode)
+    except wandb.errors.Error as error:
+        reason = " ".join(str(error).split())[:300]
+        if recipe.train.wandb.mode != "auto":
+            raise JobError(f"wandb: {reason}; check the network and WANDB_API_KEY, or choose mode auto") from error
+        log.warning("no wandb (%s): the run is kept in %s, `wandb sync` uploads it", reason, folder / "wandb")
+        wandb.teardown()  # its service still holds the run's id
+        run = _init(recipe, run_id, folder, "offline")
+    with run:
+        yield run
+
+
+def _init(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str):
+    import wandb
+
+    return wandb.init(
         project=recipe.train.wandb.project,
         id=run_id,
         name=run_id,
@@ -40,6 +67,5 @@ def open_wandb(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str) -> 
         mode=mode,
         resume="allow",
         config=recipe.model_dump(mode="json"),
-        settings=wandb.Settings(silent=True, console="off"),
-    ) as run:
-        yield run
+        settings=wandb.Settings(silent=True, console="off", init_timeout=INIT_TIMEOUT_S),
+    )

@@ -186,3 +186,24 @@ def test_a_line_of_metrics_says_how_well_the_hardware_was_used(straight):
             assert 0 < line["mfu"] < 1 and line["tokens_per_second"] > 0
             assert 0.05 < line["memory_gib"] < 20
             assert line["padding_share"] == 0  # packed
+
+
+@pytest.fixture
+def no_wandb(monkeypatch):
+    """A key for a wandb that does not answer."""
+    monkeypatch.setenv("WANDB_API_KEY", "0123456789abcdef" * 2 + "01234567")
+    monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("jobs.training.tracking.INIT_TIMEOUT_S", 3)
+
+
+def test_without_wandb_a_run_goes_on_offline_if_the_recipe_lets_it(home, no_wandb, caplog):
+    summary = tiny.trained(home, "alone", "train.max_steps=2", "train.wandb.mode=auto")
+    assert summary["steps"] == 2
+    assert "the run is kept in" in caplog.text
+    assert list((run_of(home, "alone") / "wandb").glob("offline-run-*/*.wandb"))
+
+
+def test_without_wandb_a_run_that_must_have_it_never_begins(home, no_wandb):
+    with pytest.raises(JobError, match=r"wandb: .*check the network and WANDB_API_KEY, or choose mode auto"):
+        tiny.trained(home, "refused", "train.wandb.mode=online")
+    assert not (run_of(home, "refused") / "metrics.jsonl").exists()
