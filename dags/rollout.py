@@ -10,7 +10,9 @@ stays and the task `promote` says why.
 **What you choose:** the recipe, and which adapter (`name@version`; empty: the newest of the recipe).
 
 **Approval:** where the recipe says `rollout.approval: person`, the run waits in the task `approval`: open it and
-answer under *Required Actions*. *Reject*, or no answer within three days: it is not promoted.
+answer under *Required Actions*. *Reject*, or no answer within three days: it is not promoted. Where it says
+`automatic`, an adapter that its evaluation found no better than its base or its parent is left alone; `never` leaves
+all of them alone.
 
 **Source:** `serving/`, `plugins/bardloop_airflow/serving/`.
 """
@@ -40,6 +42,8 @@ def rollout():
     @task.branch
     def who_approves(settings):
         approval = checked_recipe(settings).rollout.approval
+        if approval == "automatic" and settings["passed"] is False:  # a person may still ask for it
+            approval = "never"
         return {"person": "approval", "automatic": "promote", "never": None}[approval]
 
     # `approval` is skipped where nobody has to be asked.
@@ -51,7 +55,7 @@ def rollout():
     approval = ApprovalOperator(
         task_id="approval",
         subject="Promote {{ ti.xcom_pull('settings').adapter }}?",
-        body="Held-out evaluation: {{ ti.xcom_pull('settings').metrics }}",
+        body="{{ ti.xcom_pull('settings').reasons | join('; ') }}. Figures: {{ ti.xcom_pull('settings').metrics }}",
         defaults="Reject",
         response_timeout=timedelta(days=3),
     )

@@ -33,7 +33,7 @@ def adapter_param() -> dict[str, Param]:
 
 
 def with_adapter(settings: dict[str, Any], named: str = "") -> dict[str, Any]:
-    """`settings` with the adapter to promote and its metrics.
+    """`settings` with the adapter to promote, its metrics, and the verdict of its evaluation (`passed`, `reasons`).
 
     The adapter is the one in `settings` (from the event that triggered the run), else `named` (by a person), else
     the newest of the recipe.
@@ -43,7 +43,8 @@ def with_adapter(settings: dict[str, Any], named: str = "") -> dict[str, Any]:
     """
     reference = settings.get("adapter") or named
     manifest = _manifest(home() / "adapters", checked_recipe(settings).name, reference)
-    return settings | {"adapter": manifest.reference, "metrics": manifest.metrics}
+    verdict = {"metrics": manifest.metrics, "passed": manifest.passed, "reasons": list(manifest.reasons)}
+    return settings | {"adapter": manifest.reference} | verdict
 
 
 def promote(adapter: str) -> dict[str, Any]:
