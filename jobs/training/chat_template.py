@@ -1,17 +1,20 @@
 """The chat template that training renders with, and the proof that only the replies are trained.
 
-Loss goes to the assistant's words and the token that ends them, nothing else. transformers finds those tokens
-by `{% generation %}` markers, which most published templates lack; ours for ChatML has them and renders the
-same text, since an adapter must be trained in the form that the inference engine will use.
+In: a tokenizer and the recipe's choice. Out: a Jinja template whose `{% generation %}` markers (by which transformers
+finds the tokens for the loss) hold each reply and the token that ends it, and nothing else.
 """
 
 import itertools
+import logging
 import pathlib
 
 from contracts.scene import ChatMessage
 from jobs.errors import JobError
 
-CHATML = pathlib.Path(__file__).parent / "templates" / "chatml.jinja"
+log = logging.getLogger(__name__)
+
+TEMPLATES = pathlib.Path(__file__).parent / "templates"
+CHATML = TEMPLATES / "chatml.jinja"
 
 PROBE: list[ChatMessage] = [
     {"role": "system", "content": "You are Ada."},
@@ -22,12 +25,56 @@ PROBE: list[ChatMessage] = [
 """A scene that two templates must render alike."""
 
 
-def training_template(tokenizer) -> str:
-    """The Jinja template to train with: the tokenizer's own if it marks the replies, else ours for ChatML.
+def training_template(tokenizer, name: str | None = None) -> str:
+    """The Jinja template to train with: the one the recipe names, or the tokenizer's own if it marks the replies,
+    or ours for ChatML if it renders as the tokenizer's own does.
+
+    Args:
+        name: file in templates/ (`train.chat.template`).
 
     Raises:
-        JobError: the model is neither, or its own template writes ChatML differently.
+        JobError: there is no template of that name, or none for this model; the template would train the wrong
+            tokens; the tokenizer has no end token.
     """
+    check_end_token(tokenizer)
+    template = _own_or_chatml(tokenizer) if name is None else _named(tokenizer, name)
+    ids, mask = encode(tokenizer, template, PROBE[:-1])
+    check_mask(tokenizer, ids, mask, PROBE)
+    prompt = render(tokenizer, template, PROBE[:2])
+    asked = tokenizer(prompt, add_special_tokens=False)["input_ids"]
+    if ids[: mask.index(1)] != asked:
+        raise JobError(
+            f"{tokenizer.name_or_path}: the chat template asks for a reply with {prompt[-40:]!r}, but trains one after "
+            f"{tokenizer.decode(ids[: mask.index(1)])[-40:]!r}: the model would be asked in a form it never saw"
+        )
+    return template
+
+
+def check_end_token(tokenizer) -> None:
+    """Nothing can be trained to end without a token for it.
+
+    Raises:
+        JobError: the tokenizer has none.
+    """
+    if tokenizer.eos_token_id is None:
+        raise JobError(
+            f"{tokenizer.name_or_path}: the tokenizer has no end token, a model trained with it would never stop; "
+            f"name one as eos_token in its tokenizer_config.json"
+        )
+
+
+def _named(tokenizer, name: str) -> str:
+    path = TEMPLATES / name
+    if path.parent != TEMPLATES or not path.is_file():
+        there = ", ".join(sorted(path.name for path in TEMPLATES.glob("*.jinja")))
+        raise JobError(f"train.chat.template: no template {name!r}; there are: {there}")
+    template = path.read_text()
+    if not _renders_as_own(tokenizer, template):
+        log.warning("%s renders chats differently from the tokenizer's own template: serve with it, too", name)
+    return template
+
+
+def _own_or_chatml(tokenizer) -> str:
     own = tokenizer.chat_template
     if own and "{% generation" in own.replace("{%-", "{%"):
         return own
@@ -35,10 +82,10 @@ def training_template(tokenizer) -> str:
     if not {"<|im_start|>", "<|im_end|>"} <= vocabulary.keys():
         raise JobError(
             f"{tokenizer.name_or_path}: its chat template has no {{% generation %}} markers and its vocabulary "
-            f"no ChatML tokens; give the tokenizer a chat_template with markers around each reply and its end token"
+            f"no ChatML tokens; name a template in train.chat.template"
         )
     chatml = CHATML.read_text()
-    if own and render(tokenizer, own, PROBE) != render(tokenizer, chatml, PROBE):
+    if own and not _renders_as_own(tokenizer, chatml):
         raise JobError(
             f"{tokenizer.name_or_path}: its own chat template renders ChatML differently from {CHATML.name}; "
             f"put {{% generation %}} markers into the tokenizer's template"
@@ -46,9 +93,37 @@ def training_template(tokenizer) -> str:
     return chatml
 
 
+def _renders_as_own(tokenizer, template: str) -> bool:
+    import jinja2
+
+    try:
+        return render(tokenizer, template, PROBE) == render(tokenizer, tokenizer.chat_template, PROBE)
+    except (jinja2.TemplateError, ValueError):  # its own refuses the scene, or there is none
+        return False
+
+
 def render(tokenizer, template: str, messages: list[ChatMessage]) -> str:
     """The text of `messages`, with the header of the next reply at its end."""
     return tokenizer.apply_chat_template(messages, chat_template=template, tokenize=False, add_generation_prompt=True)
+
+
+def render_marked(
+    tokenizer, template: str, scenes: list[list[ChatMessage]]
+) -> tuple[list[str], list[list[tuple[int, int]]]]:
+    """The text of each scene, and the spans (first character, one past the last) in it that are trained.
+
+    Raises:
+        JobError: the template refuses a scene (some demand that the user speaks first, or forbid a system turn).
+    """
+    import jinja2
+    from transformers.utils.chat_template_utils import render_jinja_template
+
+    named = tokenizer.special_tokens_map
+    try:
+        return render_jinja_template(scenes, chat_template=template, return_assistant_tokens_mask=True, **named)
+    except jinja2.TemplateError as error:
+        roles = "; ".join(", ".join(message["role"] for message in scene) for scene in scenes)
+        raise JobError(f"{tokenizer.name_or_path}: its chat template refuses the turns {roles}: {error}") from error
 
 
 def encode(tokenizer, template: str, messages: list[ChatMessage]) -> tuple[list[int], list[int]]:
@@ -57,16 +132,24 @@ def encode(tokenizer, template: str, messages: list[ChatMessage]) -> tuple[list[
     Raises:
         JobError: the template refuses the scene (some demand that the user speaks first, or forbid a system turn).
     """
-    import jinja2
+    (text,), (spans,) = render_marked(tokenizer, template, [messages])
+    ((ids, mask),) = encode_marked(tokenizer, [text], [spans])
+    return ids, mask
 
-    try:
-        encoded = tokenizer.apply_chat_template(
-            messages, chat_template=template, tokenize=True, return_dict=True, return_assistant_tokens_mask=True
-        )
-    except jinja2.TemplateError as error:
-        roles = ", ".join(message["role"] for message in messages)
-        raise JobError(f"{tokenizer.name_or_path}: its chat template refuses the turns {roles}: {error}") from error
-    return encoded["input_ids"], encoded["assistant_masks"]
+
+def encode_marked(tokenizer, texts: list[str], spans: list[list[tuple[int, int]]]) -> list[tuple[list[int], list[int]]]:
+    """Token ids of each text, and a mask: 1 for the tokens that hold a character of its `spans`."""
+    if not texts:
+        return []
+    encoded = tokenizer(texts, add_special_tokens=False, return_attention_mask=False, verbose=False)
+    masks = []
+    for number, marked in enumerate(spans):
+        mask = [0] * len(encoded["input_ids"][number])
+        for start, end in marked:
+            first, last = encoded.char_to_token(number, start), encoded.char_to_token(number, end - 1)
+            mask[first : last + 1] = [1] * (last + 1 - first)
+        masks.append(mask)
+    return list(zip(encoded["input_ids"], masks, strict=True))
 
 
 def check_mask(tokenizer, ids: list[int], mask: list[int], messages: list[ChatMessage]) -> None:

@@ -49,6 +49,7 @@ class RunFolder:
         self.adapter = self.path / "adapter"
         self.result = self.path / "model" if recipe.train.tuning == "full" else self.adapter
         self.metrics = self.path / "metrics.jsonl"
+        self.view, self.view_report = self.path / "view", self.path / "view.json"
 
     def read_inputs(self) -> Inputs | None:
         """What this run was started with, None when it was never started."""

@@ -18,12 +18,13 @@ from contracts.recipe import Recipe
 from jobs.errors import JobError, Preempted
 from jobs.training.base_model import read_base
 from jobs.training.cpu import yield_waiting_cores
-from jobs.training.files import full_disk_explained, write_json
+from jobs.training.files import full_disk_explained
 from jobs.training.launch import check_launch, read_accelerate_config
 from jobs.training.methods import load_base, lora_config, parent_folder
+from jobs.training.prepared import open_prepared, prepare
 from jobs.training.run_folder import Inputs, RunFolder
-from jobs.training.threads import latest_corpus, read_threads
 from jobs.training.tracking import open_wandb, wandb_mode
+from jobs.training.views import source_digest
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ def _inputs(recipe: Recipe, home: pathlib.Path, folder: RunFolder) -> Inputs:
     base = read_base(home / "models" / recipe.model.name)
     before = folder.read_inputs()
     unfinished = before is not None and folder.read_summary() is None
-    corpus_digest = before.corpus_digest if unfinished else latest_corpus(home, recipe.name)
+    corpus_digest = before.corpus_digest if unfinished else source_digest(recipe, home)
     inputs = Inputs(recipe.digest("model", "train"), base["digest"], corpus_digest)
     if before is not None and before != inputs:
         changed = ", ".join(key for key, value in asdict(inputs).items() if value != getattr(before, key))
@@ -86,7 +87,9 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
     make_settings, make_trainer = TRAINERS[recipe.train.method]
     settings = make_settings(recipe, folder.checkpoints, config)  # also starts the process group: loading looks at it
     tokenizer = PreTrainedTokenizerFast.from_pretrained(home / "models" / recipe.model.name)
-    data, view = _datasets(recipe, home, inputs, tokenizer)
+    if _is_main():
+        prepare(recipe, home, folder, inputs.corpus_digest, tokenizer)
+    data = open_prepared(recipe, folder)
     preemption, progress, throughput = Preemption(), ProgressBar(), Throughput()
     callbacks = [StopOnNan(), preemption, *early_stop(recipe, bool(data["valid"]))]
     if recipe.train.profile:
@@ -109,7 +112,6 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
         log.info("going on from %s", last.name)
     with contextlib.ExitStack() as stack:
         if _is_main():
-            write_json(folder.path / "view.json", view)
             stack.callback(progress.close)
             wandb_run = stack.enter_context(open_wandb(recipe, folder.run_id, folder.path, mode))
             trainer.add_callback(progress)
@@ -133,32 +135,6 @@ def _model(recipe: Recipe, home: pathlib.Path, inputs: Inputs) -> dict:
     model = PeftModel.from_pretrained(base, parent, is_trainable=True)
     model.peft_config["default"].base_model_name_or_path = base.name_or_path  # or PEFT looks for its name on the hub
     return {"model": model}
-
-
-def _datasets(recipe: Recipe, home: pathlib.Path, inputs: Inputs, tokenizer):
-    """Training data and at most evaluate.max_samples of validation data (None: there is none), by split; and the
-    report of the view, by split.
-    """
-    from datasets import Dataset
-
-    from jobs.training.chat_view import chat_view as cv
-
-    read_samples = lambda recipe, home, d, split, tok: cv(
-        read_threads(home, recipe.name, d, split), tok, recipe.train.max_length
-    )  # TEMPORARY
-
-    data, reports = {}, {}
-    for split in ("train", "valid"):
-        samples, report = read_samples(recipe, home, inputs.corpus_digest, split, tokenizer)
-        reports[split] = asdict(report)
-        log.info("view %s of %s: %s", recipe.train.view, split, report)
-        if split == "valid":
-            samples = samples[: recipe.evaluate.max_samples]
-        rows = [{"input_ids": sample.input_ids, "labels": sample.labels} for sample in samples]
-        data[split] = Dataset.from_list(rows) if rows else None
-    if data["train"] is None:
-        raise JobError(f"corpus {inputs.corpus_digest} gives no training samples: {reports['train']}")
-    return data, reports
 
 
 def _finish(trainer, folder: RunFolder, inputs: Inputs) -> dict:

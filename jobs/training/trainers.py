@@ -1,6 +1,7 @@
 """The trainer of each method. A new method (DPO, KTO) is an entry in TRAINERS and a trainer class of TRL.
 
-In: recipe, model, data. Out: a trainer that counts tokens, keeps whole checkpoints and stops at a loss that is no number.
+In: recipe, model, data. Out: a trainer that counts tokens, keeps whole checkpoints and stops at a loss that is no
+number.
 """
 
 import math
