@@ -16,6 +16,7 @@ from dataclasses import asdict
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError, Preempted
+from jobs.planning.plan import check_fits
 from jobs.training.base_model import read_base
 from jobs.training.cpu import yield_waiting_cores
 from jobs.training.files import full_disk_explained
@@ -34,7 +35,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
 
     Raises:
         JobError: an input is missing, the run id belongs to another training, the processes that run are not those
-            of the Accelerate config, or the loss is no number.
+            of the Accelerate config, what is asked for cannot fit on the GPUs, or the loss is no number.
         Preempted: SIGTERM came; a checkpoint was written.
     """
     yield_waiting_cores()
@@ -45,6 +46,8 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     mode = wandb_mode(recipe)
     config = read_accelerate_config(recipe)
     check_launch(recipe, config)
+    if recipe.batch.gpus:
+        check_fits(recipe, home)
     with folder.hold() if _is_main() else contextlib.nullcontext(), full_disk_explained(home):
         if _is_main():
             folder.start(recipe, inputs)
