@@ -23,6 +23,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 RECIPE = ROOT / "recipes" / "demo.yaml"
 CSV_BYTES = 5_000_000
 FASTER, FILL = 2.0, 0.97
+REAL_LENGTH = 4096
+"""Tokens of a packed row in recipes/roleplay_guild.yaml: the shorter a row, the more of it is left over."""
 TIMEOUT_S = 3_600
 
 
@@ -62,7 +64,7 @@ def compare(folder: pathlib.Path, steps: int, peer_steps: int, length: int) -> i
     ratio = ours["tokens_per_second"] / peer["tokens_per_second"]
     claims = [
         (ratio >= FASTER, f"{ratio:.2f} x as many trained tokens a second as TRL's defaults, at least {FASTER:g} x"),
-        (ours["fill"] >= FILL, f"packed samples are {ours['fill']:.1%} full, at least {FILL:.0%}"),
+        (ours["fill"] >= FILL, f"packed rows of {REAL_LENGTH} tokens are {ours['fill']:.1%} full, at least {FILL:.0%}"),
     ]
     for passed, numbers in claims:
         print(f"{'pass' if passed else 'FAIL'}  {numbers}")
@@ -84,7 +86,10 @@ def _ours(folder: pathlib.Path, options: list[str], steps: int, length: int) -> 
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     lines = [line for line in lines if "loss" in line][1:]
     packed = json.loads(_run([sys.executable, HERE / "packing_fill.py", folder / "home", str(length)]))
+    real = json.loads(_run([sys.executable, HERE / "packing_fill.py", folder / "home", str(REAL_LENGTH)]))
+    print(f"packed rows are {packed['fill']:.1%} full at {length} tokens, {real['fill']:.1%} at {REAL_LENGTH}")
     return packed | {
+        "fill": real["fill"],
         "tokens_per_second": statistics.mean(line["tokens_per_second"] for line in lines),
         "padding": statistics.mean(line["padding_share"] for line in lines),
     }

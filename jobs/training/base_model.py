@@ -16,7 +16,8 @@ from filelock import FileLock
 
 from contracts.recipe import Gguf, Model, Recipe
 from jobs.errors import JobError
-from jobs.training.files import full_disk_explained, sha12, write_json
+from jobs.training.chat_template import named_template
+from jobs.training.files import full_disk_explained, sha12, write_json, write_text
 from jobs.training.gguf_model import read_gguf
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
             _fill(stage, model)
             folder.exists() and shutil.rmtree(folder)  # no base.json in it: nothing that this job finished
             stage.rename(folder)
+        unchanged &= not _give_template(folder, recipe.train.chat.template)
         base = read_base(folder)
     if base["source"] != _source(model):
         raise JobError(
@@ -49,6 +51,17 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
             f"give the model another name"
         )
     return {"name": model.name, "path": str(folder), "digest": base["digest"], "unchanged": unchanged}
+
+
+def _give_template(folder: pathlib.Path, name: str | None) -> bool:
+    """Make the recipe's chat template the model's own, so that the engine asks in the form that is trained; whether
+    that changed something.
+    """
+    path = folder / "chat_template.jinja"  # transformers prefers it to a template in tokenizer_config.json
+    if name is None or (path.is_file() and path.read_text() == named_template(name)):
+        return False
+    write_text(path, named_template(name))
+    return True
 
 
 def read_base(folder: pathlib.Path) -> dict:

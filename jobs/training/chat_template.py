@@ -63,14 +63,23 @@ def check_end_token(tokenizer) -> None:
         )
 
 
-def _named(tokenizer, name: str) -> str:
+def named_template(name: str) -> str:
+    """The Jinja template of that file name in TEMPLATES.
+
+    Raises:
+        JobError: there is none; the message names those that are there.
+    """
     path = TEMPLATES / name
     if path.parent != TEMPLATES or not path.is_file():
         there = ", ".join(sorted(path.name for path in TEMPLATES.glob("*.jinja")))
         raise JobError(f"train.chat.template: no template {name!r}; there are: {there}")
-    template = path.read_text()
+    return path.read_text()
+
+
+def _named(tokenizer, name: str) -> str:
+    template = named_template(name)
     if not _renders_as_own(tokenizer, template):
-        log.warning("%s renders chats differently from the tokenizer's own template: serve with it, too", name)
+        log.warning("%s renders chats differently from the tokenizer's own template: run base-model again", name)
     return template
 
 

@@ -125,3 +125,17 @@ def test_no_network(tmp_path):
 def test_a_name_that_is_neither_folder_nor_hub_id(tmp_path):
     with pytest.raises(JobError, match="neither a folder here nor a hub id"):
         run(tmp_path, "model.gguf=null", "model.base=/no/such/folder")
+
+
+def test_the_recipes_chat_template_becomes_the_models(tmp_path):
+    """vLLM renders with the template in the model's folder."""
+    from transformers import PreTrainedTokenizerFast
+
+    tiny.write_base(tmp_path / "tiny")
+    overrides = [*tiny.overrides(tmp_path), "train.chat.template=vicuna.jinja"]
+    recipe = load_recipe(tiny.ROOT / "recipes" / "demo.yaml", overrides)
+    first = base_model.run(recipe, tmp_path, tiny.arguments("none"))
+    tokenizer = PreTrainedTokenizerFast.from_pretrained(first["path"])
+    asked = tokenizer.apply_chat_template([{"role": "user", "content": "Hello."}], tokenize=False)
+    assert "USER:" in asked and "<|im_start|>" not in asked
+    assert not first["unchanged"] and base_model.run(recipe, tmp_path, tiny.arguments("none"))["unchanged"]
