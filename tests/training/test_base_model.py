@@ -137,5 +137,5 @@ def test_the_recipes_chat_template_becomes_the_models(tmp_path):
     first = base_model.run(recipe, tmp_path, tiny.arguments("none"))
     tokenizer = PreTrainedTokenizerFast.from_pretrained(first["path"])
     asked = tokenizer.apply_chat_template([{"role": "user", "content": "Hello."}], tokenize=False)
-    assert "USER:" in asked and "<|im_start|>" not in asked
+    assert "USER:\nHello." in asked and "<|im_start|>user" not in asked
     assert not first["unchanged"] and base_model.run(recipe, tmp_path, tiny.arguments("none"))["unchanged"]
