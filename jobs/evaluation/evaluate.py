@@ -1,41 +1,50 @@
-"""Job `evaluate`: adapter against base on held-out threads, then publish the adapter.
+"""Job `evaluate`: all checkpoints of a run against its base on held-out data; the best one is published.
 
-In: a finished run, its corpus, its base model. Out: runs/<recipe>/<run id>/evaluation.json and
-adapters/<recipe>@<version>/. Base and adapter are one model in memory, asked with the adapter on and off.
+In: a finished run, its corpus, its base model. Out: evaluation.json, evaluation.html and samples.jsonl in the run's
+folder, the numbers in wandb, and adapters/<recipe>@<version>/ with the verdict in its manifest.
 """
 
 import argparse
 import datetime
 import json
 import logging
-import math
 import pathlib
-import random
 from dataclasses import asdict
+
+import yaml
 
 from contracts.adapter_manifest import AdapterManifest
 from contracts.recipe import Recipe
 from jobs.errors import JobError
-from jobs.evaluation.publish import WEIGHTS, adapter_shape, publish
+from jobs.evaluation.candidates import Candidate, candidates
+from jobs.evaluation.publish import adapter_shape, publish
 from jobs.training.base_model import read_base
 from jobs.training.cpu import yield_waiting_cores
-from jobs.training.files import full_disk_explained, sha12, write_json
+from jobs.training.files import full_disk_explained, write_json, write_text
+from jobs.training.methods import parent_folder
 from jobs.training.run_folder import Inputs, RunFolder
-from jobs.training.threads import read_threads
+from jobs.training.tracking import wandb_mode
+from jobs.training.views.rows import dataset_digest
 
 log = logging.getLogger(__name__)
 
+AS_TRAINED = ("view", "dataset", "chat", "overlap", "max_length", "parent", "tuning")
+"""Keys of `train` that decide what the model was taught: it can only be judged on the same."""
+
 
 def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> dict:
-    """Measure and publish. What was measured and published before is not done again.
+    """Measure, choose and publish. What was measured and published before is not done again.
+
+    A verdict of no is a result, not a failure: `passed` is false, and the adapter is published with it.
 
     Raises:
-        JobError: the run is not finished, was trained on another base, or the held-out split holds no sample.
+        JobError: the run is not finished, was trained on another base or in another way than the recipe says, no
+            checkpoint is sound, or the held-out split holds no sample.
     """
     yield_waiting_cores()
     folder = RunFolder(home, recipe, arguments.run_id)
-    inputs = folder.read_inputs()
-    if folder.read_summary() is None:
+    inputs, summary = folder.read_inputs(), folder.read_summary()
+    if summary is None:
         raise JobError(f"{folder.path}: this run is not finished, run `python -m jobs train` first")
     base = read_base(home / "models" / recipe.model.name)
     if base["digest"] != inputs.base_digest:
@@ -43,77 +52,79 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
             f"run {folder.run_id} was trained on a base with digest {inputs.base_digest}, models/{recipe.model.name} "
             f"has {base['digest']}: this adapter is for another base"
         )
-    version = sha12([folder.adapter / WEIGHTS])
-    evaluation, measured_before = _evaluation(recipe, home, folder, inputs, version)
-    manifest = AdapterManifest(
-        name=recipe.name,
-        version=version,
-        base_model=recipe.model.name,
-        base_digest=base["digest"],
-        **adapter_shape(folder.adapter),
-        recipe=recipe.name,
-        run_id=folder.run_id,
-        corpus_digest=inputs.corpus_digest,
-        metrics=evaluation["metrics"],
-        created_at=datetime.datetime.now(datetime.UTC),
-    )
+    _check_as_trained(recipe, folder, inputs)
+    mode = wandb_mode(recipe)
+    found = candidates(folder, summary["steps"])
+    parent = parent_folder(recipe, home, inputs.base_digest)
     with full_disk_explained(home):
-        path, published_before = publish(folder.adapter, manifest, home / "adapters")
+        evaluation, measured_before = _evaluation(recipe, home, folder, inputs, found, parent, mode)
+        chosen = next(each for each in found if each.version == evaluation["chosen"]["version"])
+        manifest = AdapterManifest(
+            name=recipe.name,
+            version=chosen.version,
+            base_model=recipe.model.name,
+            base_digest=base["digest"],
+            **adapter_shape(chosen.folder),
+            recipe=recipe.name,
+            run_id=folder.run_id,
+            corpus_digest=inputs.corpus_digest,
+            parent=recipe.train.parent,
+            step=chosen.step,
+            metrics=evaluation["metrics"],
+            **evaluation["verdict"],
+            created_at=datetime.datetime.now(datetime.UTC),
+        )
+        path, published_before = publish(chosen.folder, manifest, home / "adapters")
     return {
         "adapter": manifest.reference,
         "path": str(path),
+        "step": chosen.step,
         "metrics": evaluation["metrics"],
+        **evaluation["verdict"],
+        "page": str(folder.path / "evaluation.html"),
         "unchanged": measured_before and published_before,
     }
 
 
-def _evaluation(recipe: Recipe, home, folder: RunFolder, inputs: Inputs, version: str) -> tuple[dict, bool]:
+def _check_as_trained(recipe: Recipe, folder: RunFolder, inputs: Inputs) -> None:
+    now, then = recipe.train.model_dump(mode="json"), yaml.safe_load((folder.path / "config.yaml").read_text())["train"]
+    changed = [f"train.{key} {then.get(key)!r}, now {now[key]!r}" for key in AS_TRAINED if then.get(key) != now[key]]
+    if changed:
+        raise JobError(
+            f"run {folder.run_id} was trained with {'; '.join(changed)}: evaluate it with the recipe of its training"
+        )
+    if recipe.train.dataset and dataset_digest(recipe.train.dataset) != inputs.corpus_digest:
+        raise JobError(f"{recipe.train.dataset} has changed since run {folder.run_id} was trained on it; put it back")
+    if recipe.train.tuning == "full":
+        raise JobError(
+            f"run {folder.run_id} trained the whole model (train.tuning: full); evaluate judges and publishes adapters"
+        )
+
+
+def _evaluation(
+    recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs, found: list[Candidate], parent, mode: str
+) -> tuple[dict, bool]:
     """evaluation.json, and whether it was there already for the same weights and settings."""
     path = folder.path / "evaluation.json"
-    key = {"adapter_version": version, **asdict(inputs), "evaluate": recipe.evaluate.model_dump(mode="json")}
+    versions = {candidate.name: candidate.version for candidate in found}
+    key = {"candidates": versions, **asdict(inputs), "evaluate": recipe.evaluate.model_dump(mode="json")}
     if path.is_file():
         evaluation = json.loads(path.read_text())
         if evaluation["inputs"] == key:
             return evaluation, True
-    evaluation = {"inputs": key, **_measure(recipe, home, folder, inputs)}
-    write_json(path, evaluation)
+
+    from jobs.evaluation.measure import measure
+    from jobs.evaluation.page import render
+    from jobs.evaluation.wandb_log import log_evaluation
+
+    measured = measure(recipe, home, inputs, found, parent)
+    facts = {"recipe": recipe.name, "run_id": folder.run_id, "base_model": recipe.model.name}
+    evaluation = {**facts, "inputs": key, **measured.evaluation}
+    lines = (json.dumps(sample, ensure_ascii=False) + "\n" for sample in measured.samples)
+    write_text(folder.path / "samples.jsonl", "".join(lines))
+    write_text(folder.path / "evaluation.html", render(evaluation, measured.samples))
+    write_json(path, evaluation)  # with it the evaluation is done
+    log_evaluation(recipe, folder, mode, evaluation)
+    for reason in measured.verdict.reasons:
+        log.info("verdict: %s", reason)
     return evaluation, False
-
-
-def _measure(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs) -> dict:
-    """Loss and perplexity over reply tokens, of the adapter and of its base, on the same samples."""
-    import torch
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, PreTrainedTokenizerFast
-
-    from jobs.evaluation.held_out_loss import held_out_loss
-    from jobs.training.chat_view import chat_view
-
-    split, model_folder = recipe.evaluate.split, home / "models" / recipe.model.name
-    tokenizer = PreTrainedTokenizerFast.from_pretrained(model_folder)
-    threads = read_threads(home, recipe.name, inputs.corpus_digest, split)
-    samples, view = chat_view(threads, tokenizer, recipe.train.max_length)
-    if not samples:
-        raise JobError(f"corpus {inputs.corpus_digest}: split {split} gives no sample; hold out more (corpus.split)")
-    drawn = random.Random(recipe.train.seed).sample(samples, min(len(samples), recipe.evaluate.max_samples))
-    log.info("%d of %d samples of split %s", len(drawn), len(samples), split)
-
-    if torch.cuda.is_available():
-        placement = {"device_map": "auto"}
-    else:
-        placement = {}
-        torch.set_num_threads(recipe.batch.cpus)
-    base = AutoModelForCausalLM.from_pretrained(model_folder, dtype=getattr(torch, recipe.train.dtype), **placement)
-    model = PeftModel.from_pretrained(base, folder.adapter)
-    loss, tokens = held_out_loss(model, drawn, recipe.evaluate.batch_size, "adapter")
-    with model.disable_adapter():
-        base_loss, _ = held_out_loss(model, drawn, recipe.evaluate.batch_size, "base")
-    if not math.isfinite(loss):
-        raise JobError(f"run {folder.run_id}: the adapter's loss is {loss}, it is not published; train it again")
-    metrics = {
-        f"{split}/loss": round(loss, 5),
-        f"{split}/base_loss": round(base_loss, 5),
-        f"{split}/perplexity": round(math.exp(loss), 4),
-        f"{split}/base_perplexity": round(math.exp(base_loss), 4),
-    }
-    return {"metrics": metrics, "samples": len(drawn), "reply_tokens": tokens, "view": asdict(view)}

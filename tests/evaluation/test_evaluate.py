@@ -22,8 +22,11 @@ def home(tmp_path_factory):
     return home
 
 
+FAST = ("evaluate.generation.samples=2", "evaluate.generation.max_new_tokens=8", "train.wandb.mode=disabled")
+
+
 def run(home: pathlib.Path, run_id: str = "first", *overrides: str) -> dict:
-    return evaluate.run(tiny.recipe(home, *overrides), home, tiny.arguments(run_id))
+    return evaluate.run(tiny.recipe(home, *FAST, *overrides), home, tiny.arguments(run_id))
 
 
 @pytest.fixture(scope="module")
@@ -45,12 +48,11 @@ def test_the_losses_are_those_of_the_two_models_alone(home, summary):
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from jobs.training.chat_view import IGNORED, chat_view
-    from jobs.training.threads import read_threads
+    from jobs.training.views import read_samples
+    from jobs.training.views.sample import IGNORED
 
     folder = home / "models" / "tiny"
-    threads = read_threads(home, "demo", tiny.CORPUS, "test")
-    samples, _ = chat_view(threads, AutoTokenizer.from_pretrained(folder), 256)
+    samples, _ = read_samples(tiny.recipe(home), home, tiny.CORPUS, "test", AutoTokenizer.from_pretrained(folder))
     assert len(samples) == json.loads((home / "runs/demo/first/evaluation.json").read_text())["samples"] == 8
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     merged = PeftModel.from_pretrained(
@@ -61,7 +63,8 @@ def test_the_losses_are_those_of_the_two_models_alone(home, summary):
         for sample in samples:
             trained = sum(label != IGNORED for label in sample.labels)
             with torch.no_grad():
-                output = model(input_ids=torch.tensor([sample.input_ids]), labels=torch.tensor([sample.labels]))
+                ids, labels = torch.tensor([list(sample.input_ids)]), torch.tensor([list(sample.labels)])
+                output = model(input_ids=ids, labels=labels)
             total, tokens = total + output.loss.item() * trained, tokens + trained
         assert summary["metrics"][name] == pytest.approx(total / tokens, abs=1e-4)
 
@@ -72,9 +75,10 @@ def test_the_loss_does_not_depend_on_the_batch_size(home, summary):
     assert run(home)["metrics"] == pytest.approx(summary["metrics"], rel=1e-4)
 
 
-def test_max_samples_bounds_the_work(home):
-    run(home, "first", "evaluate.max_samples=3")
-    assert json.loads((home / "runs/demo/first/evaluation.json").read_text())["samples"] == 3
+def test_max_samples_bounds_the_work(home, tmp_path):
+    other = shutil.copytree(home, tmp_path / "home")
+    run(other, "first", "evaluate.max_samples=3")
+    assert json.loads((other / "runs/demo/first/evaluation.json").read_text())["samples"] == 3
 
 
 def test_what_is_published(home, summary):
@@ -88,6 +92,8 @@ def test_what_is_published(home, summary):
     assert manifest.base_model == "tiny"
     assert manifest.base_digest == json.loads((home / "models/tiny/base.json").read_text())["digest"]
     assert manifest.corpus_digest == tiny.CORPUS and manifest.parent is None
+    assert manifest.step == summary["step"] and manifest.passed is summary["passed"] is True
+    assert list(manifest.reasons) == summary["reasons"]
     assert (manifest.rank, manifest.alpha) == (16, 32)
     modules = ["down_proj", "gate_proj", "k_proj", "o_proj", "q_proj", "up_proj", "v_proj"]
     assert list(manifest.target_modules) == modules
@@ -150,9 +156,14 @@ def test_an_adapter_that_is_no_number_is_not_published(home, tmp_path):
     from safetensors.torch import load_file, save_file
 
     other = tmp_path / "home"
-    shutil.copytree(home, other, ignore=shutil.ignore_patterns("adapters", "evaluation.json"))
+    shutil.copytree(home, other, ignore=shutil.ignore_patterns("adapters", "evaluation.json", "checkpoint-*"))
     weights = other / "runs/demo/first/adapter/adapter_model.safetensors"
     save_file({name: tensor * float("nan") for name, tensor in load_file(weights).items()}, weights)
-    with pytest.raises(JobError, match="the adapter's loss is nan, it is not published"):
+    with pytest.raises(JobError, match="the adapter's loss is nan, it is not published; train it again"):
         run(other)
     assert not (other / "adapters").exists()
+
+
+def test_a_run_is_judged_as_it_was_trained(home):
+    with pytest.raises(JobError, match=r"run first was trained with train.max_length 256, now 128: evaluate it with"):
+        run(home, "first", "train.max_length=128")

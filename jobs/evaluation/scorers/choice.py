@@ -1,0 +1,76 @@
+"""Which of several posts comes next, by likelihood: does a model know this story from others?
+
+In: next-reply questions. Out: the share in which the true post is the likeliest per byte of its text.
+"""
+
+from dataclasses import asdict
+
+from contracts.recipe import Evaluate
+from jobs.evaluation.chat import Chat
+from jobs.evaluation.held_out import HeldOut
+from jobs.evaluation.questions import Question, draw_questions
+from jobs.evaluation.scorers.scorer import NothingToScoreError, Part, Score, wilson_interval
+
+
+def questions_of(held_out: HeldOut, settings: Evaluate) -> list[Question]:
+    """The questions that the recipe asks for.
+
+    Raises:
+        NothingToScoreError: it asks for none, or no post has enough others to stand against.
+    """
+    choice = settings.choice
+    if not choice.questions:
+        raise NothingToScoreError("evaluate.choice.questions is 0")
+    if not held_out.turns:
+        raise NothingToScoreError(f"split {held_out.split} holds no reply to another's post")
+    questions = draw_questions(held_out.turns, choice.questions, choice.distractors, settings.seed)
+    if not questions:
+        raise NothingToScoreError(
+            f"no post of split {held_out.split} has {choice.distractors} others from elsewhere that differ enough"
+        )
+    return questions
+
+
+class ChoiceScorer:
+    """Log-likelihood divided by the bytes of the post, as `acc_bytes` of lm-evaluation-harness. The token that ends
+    a post is left out: it says how long posts are, not which one fits."""
+
+    name, needs = "choice", "log_likelihood"
+    metrics = {"choice/accuracy": "share of questions in which the true next post is the likeliest per byte"}
+
+    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat):
+        self.questions, self.asked = [], []
+        for question in questions_of(held_out, settings):
+            longest = max(len(chat.continuation(question.context, option)[1]) for option in question.options)
+            context = chat.fitted(question.context, longest)
+            if context is None:
+                continue
+            pairs = [chat.continuation(context, option) for option in question.options]
+            self.questions.append(question)
+            self.asked.append((pairs[0][0], [ids for _, ids in pairs]))
+        if not self.questions:
+            raise NothingToScoreError(f"no question fits into the {chat.positions} tokens that the model can look at")
+        self.items = [asdict(question) for question in self.questions]
+
+    def score(self, model) -> Score:
+        """Accuracy, and how likely each option was in nats."""
+        from tqdm import tqdm
+
+        parts, items = [], []
+        for question, asked in zip(self.questions, tqdm(self.asked, desc=f"{model.name}: choice"), strict=True):
+            likelihoods = model.continuation_log_likelihoods(*asked)
+            pairs = zip(likelihoods, question.options, strict=True)
+            per_byte = [likelihood / len(option.encode()) for likelihood, option in pairs]
+            picked = per_byte.index(max(per_byte))
+            parts.append(Part(question.source, float(picked == question.answer), 1.0))
+            items.append({"picked": picked, "log_likelihoods": [round(value, 4) for value in likelihoods]})
+        hits = int(sum(part.value for part in parts))
+        return Score(
+            metrics={"choice/accuracy": hits / len(parts)},
+            intervals={"choice/accuracy": wilson_interval(hits, len(parts))},
+            parts={"choice/accuracy": parts},
+            items=items,
+        )
+
+
+SCORER = ChoiceScorer
