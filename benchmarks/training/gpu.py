@@ -52,9 +52,7 @@ def main() -> int:
         return 2
     device = torch.device("cuda", 0)
     rate = matrix_rate(device, torch.bfloat16)
-    print(
-        f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}: {rate / 1e12:.0f} TFLOP/s at best\n"
-    )
+    print(f"{torch.cuda.get_device_name(device)}, torch {torch.__version__}: {rate / 1e12:.0f} TFLOP/s at best\n")
     print(f"{'':32} {'tokens/s':>9} {'GiB':>6} {'MFU':>6}")
     best = 0.0
     for name, switches in ROWS.items():

@@ -77,7 +77,13 @@ class Train(Section):
     max_steps: Positive
     learning_rate: Annotated[float, Field(gt=0)] = 2e-4
     lr_scheduler: Literal[
-        "cosine", "linear", "constant", "constant_with_warmup", "inverse_sqrt", "cosine_with_min_lr", "warmup_stable_decay"
+        "cosine",
+        "cosine_with_min_lr",
+        "linear",
+        "constant",
+        "constant_with_warmup",
+        "inverse_sqrt",
+        "warmup_stable_decay",
     ] = "cosine"
     warmup_ratio: Share = 0.03
     weight_decay: Annotated[float, Field(ge=0)] = 0.0
