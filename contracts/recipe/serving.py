@@ -23,8 +23,8 @@ class Serving(Section):
 
 
 class Rollout(Section):
-    """`automatic` promotes when evaluation and smoke test pass; `person` waits for approval in the Airflow UI; `never` is
-    for what the engine is not to serve: then its limits on adapters do not count.
+    """`automatic` promotes when evaluation and smoke test pass; `person` waits for approval in the Airflow UI;
+    `never` is for what the engine is not to serve: then its limits on adapters do not count.
     """
 
     approval: Literal["person", "automatic", "never"] = "person"
