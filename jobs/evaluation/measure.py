@@ -20,6 +20,7 @@ from jobs.evaluation.local_model import LocalModel
 from jobs.evaluation.panel import METRICS, Panel, check_metric, joined, make_panel
 from jobs.evaluation.scorers import Score
 from jobs.evaluation.verdict import Verdict, choose, judge
+from jobs.training.checkpoints import damage
 from jobs.training.run_folder import Inputs
 
 log = logging.getLogger(__name__)
@@ -115,6 +116,7 @@ def _choose(recipe: Recipe, model: LocalModel, valid: HeldOut, chat: Chat, found
     for candidate in found:
         row = {"name": candidate.name, "step": candidate.step, "version": candidate.version}
         try:
+            _check_whole(candidate)
             with model.being(candidate.name, candidate.folder):
                 row |= joined(panel.score(model, asked))
             _check_sound(row["metrics"], candidate)
@@ -132,6 +134,11 @@ def _choose(recipe: Recipe, model: LocalModel, valid: HeldOut, chat: Chat, found
     best = {"lower": "lowest", "higher": "highest"}[settings.choose_by.better]
     among = f"of {len(sound)} checkpoints on valid" if len(sound) > 1 else "the only one"
     return rows, chosen, f"{best} {metric} {among} ({value:.4g})"
+
+
+def _check_whole(candidate: Candidate) -> None:
+    if candidate.folder.name.startswith("checkpoint-") and (harm := damage(candidate.folder)):
+        raise JobError(f"{candidate.folder}: {harm}")
 
 
 def _check_sound(metrics: dict[str, float], candidate: Candidate) -> None:

@@ -38,7 +38,7 @@ class WholeCheckpoints:
         finally:
             self._is_saving = False
         self.accelerator.wait_for_everyone()
-        self._save_sharded_adapter(folder / STAGE / name)
+        self.save_sharded_adapter(folder / STAGE / name)
         if self.args.should_save:
             seal(folder / STAGE / name)
             shutil.rmtree(folder / name, ignore_errors=True)
@@ -46,15 +46,19 @@ class WholeCheckpoints:
             prune(folder, self.keep_checkpoints, self.state.best_global_step)
         self.accelerator.wait_for_everyone()
 
-    def _save_sharded_adapter(self, folder: pathlib.Path) -> None:
-        """With FSDP a checkpoint holds shards; the adapter lies beside them in one file, so that it can be judged."""
-        if not (self.is_fsdp_enabled and is_peft_model(self.accelerator.unwrap_model(self.model))):
-            return
+    def save_sharded_adapter(self, folder: pathlib.Path) -> bool:
+        """With FSDP: gather the adapter alone, not the base, and write it to `folder` in one file. False, and nothing
+        done, where the trainer's own way is right: no FSDP, or all weights are trained.
+        """
         model = self.accelerator.unwrap_model(self.model)
+        if not (self.is_fsdp_enabled and is_peft_model(model)):
+            return False
         state = gathered_adapter(model)
         if self.args.should_save:
-            save_file(state, folder / "adapter_model.safetensors")
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file(state, folder / "adapter_model.safetensors", metadata={"format": "pt"})
             model.peft_config[model.active_adapter].save_pretrained(folder)
+        return True
 
 
 def gathered_adapter(model) -> dict[str, torch.Tensor]:

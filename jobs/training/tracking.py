@@ -60,7 +60,7 @@ def _init(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str):
 
     return wandb.init(
         project=recipe.train.wandb.project,
-        id=run_id,
+        id=f"{recipe.name}-{run_id}",  # runs of several recipes may lie in one project
         name=run_id,
         group=recipe.name,
         dir=folder,

@@ -90,39 +90,48 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
     make_settings, make_trainer = TRAINERS[recipe.train.method]
     settings = make_settings(recipe, folder.checkpoints, config)  # also starts the process group: loading looks at it
     tokenizer = PreTrainedTokenizerFast.from_pretrained(home / "models" / recipe.model.name)
-    if _is_main():
-        prepare(recipe, home, folder, inputs.corpus_digest, tokenizer)
-    data = open_prepared(recipe, folder)
-    preemption, progress, throughput = Preemption(), ProgressBar(), Throughput()
-    callbacks = [StopOnNan(), preemption, *early_stop(recipe, bool(data["valid"]))]
-    if recipe.train.profile:
-        callbacks.append(StepProfiler(recipe.train.profile, folder.path / "profile"))
-    trainer = make_trainer(
-        recipe,
-        folder.path,
-        throughput,
-        settings,
-        **_model(recipe, home, inputs),
-        data=data,
-        processing_class=tokenizer,
-        callbacks=callbacks,
-    )
-    trainer.remove_callback(PrinterCallback)
-    check_launch(recipe, config, trainer.accelerator)
-
-    last = folder.last_checkpoint(recipe.train.max_steps)
-    if last:
-        log.info("going on from %s", last.name)
     with contextlib.ExitStack() as stack:
-        if _is_main():
-            stack.callback(progress.close)
+        if _is_main():  # wandb first: when it is wanted and not there, nothing was done in vain
             wandb_run = stack.enter_context(open_wandb(recipe, folder.run_id, folder.path, mode))
-            trainer.add_callback(progress)
-            trainer.add_callback(TrainingLog(folder.metrics, wandb_run, throughput, config.num_processes))
+            prepare(recipe, home, folder, inputs.corpus_digest, tokenizer)
+        data = open_prepared(recipe, folder)
+        preemption, throughput = Preemption(), Throughput()
+        callbacks = [StopOnNan(), preemption, *early_stop(recipe, bool(data["valid"]))]
+        if recipe.train.profile:
+            callbacks.append(StepProfiler(recipe.train.profile, folder.path / "profile"))
+        if _is_main():
+            progress = ProgressBar()
+            stack.callback(progress.close)
+            callbacks += [progress, TrainingLog(folder.metrics, wandb_run, throughput, config.num_processes)]
+        trainer = make_trainer(
+            recipe,
+            folder.path,
+            throughput,
+            settings,
+            **_model(recipe, home, inputs),
+            data=data,
+            processing_class=tokenizer,
+            callbacks=callbacks,
+        )
+        trainer.remove_callback(PrinterCallback)
+        check_launch(recipe, config, trainer.accelerator)
+        last = _checkpoint_for_all(folder, recipe.train.max_steps)
+        if last:
+            log.info("going on from %s", last.name)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         if preemption.stopped:
             raise Preempted(f"ended by SIGTERM after step {trainer.state.global_step}; start it again and it goes on")
         return _finish(trainer, folder, inputs)
+
+
+def _checkpoint_for_all(folder: RunFolder, max_steps: int) -> pathlib.Path | None:
+    """The checkpoint to go on from, as the first process sees it: all must go on from the same one."""
+    import torch
+
+    chosen = [folder.last_checkpoint(max_steps) if _is_main() else None]
+    if torch.distributed.is_initialized():
+        torch.distributed.broadcast_object_list(chosen)
+    return chosen[0]
 
 
 def _model(recipe: Recipe, home: pathlib.Path, inputs: Inputs) -> dict:
@@ -142,10 +151,11 @@ def _model(recipe: Recipe, home: pathlib.Path, inputs: Inputs) -> dict:
 
 def _finish(trainer, folder: RunFolder, inputs: Inputs) -> dict:
     """Save what was trained and the summary. Every process takes part: with FSDP each one holds a shard."""
-    if trainer.is_fsdp_enabled:
-        trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
     part = folder.path / ".result.part"
-    trainer.save_model(str(part))
+    if not trainer.save_sharded_adapter(part):
+        if trainer.is_fsdp_enabled:
+            trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
+        trainer.save_model(str(part))
     trainer.accelerator.wait_for_everyone()
     losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     summary = {
@@ -153,7 +163,9 @@ def _finish(trainer, folder: RunFolder, inputs: Inputs) -> dict:
         "run": str(folder.path),
         folder.result.name: str(folder.result),
         "steps": trainer.state.global_step,
-        "train_loss": round(sum(losses) / len(losses), 4),
+        "train_loss": round(sum(losses) / len(losses), 4)
+        if losses
+        else None,  # none when it ended before the first line
         "corpus_digest": inputs.corpus_digest,
         "unchanged": False,
     }

@@ -22,14 +22,21 @@ class TrainingLog(TrainerCallback):
 
     def __init__(self, path: pathlib.Path, wandb_run, throughput: Throughput, processes: int):
         self.path, self.wandb_run, self.throughput, self.processes = path, wandb_run, throughput, processes
-        self.since, self.tokens = time.monotonic(), 0
+        self.seconds, self.tokens = 0.0, 0
+        self.step_began = 0.0
 
     def on_train_begin(self, args, state, control, model=None, **kwargs):
         parameter = next(model.parameters())
         dtype = parameter.dtype if parameter.dtype.is_floating_point else next(_trained(model)).dtype
         self.device = args.device
         self.flops, self.rate = flops_per_token(model), matrix_rate(args.device, dtype) * self.processes
-        self.since, self.tokens = time.monotonic(), 0
+        self.seconds, self.tokens = 0.0, 0
+
+    def on_step_begin(self, args, state, control, **kwargs):
+        self.step_began = time.monotonic()
+
+    def on_step_end(self, args, state, control, **kwargs):
+        self.seconds += time.monotonic() - self.step_began  # evaluations and checkpoints are not training time
 
     def on_log(self, args, state, control, logs=None, **kwargs):
         if not {"loss", "eval_loss"} & logs.keys():
@@ -37,20 +44,17 @@ class TrainingLog(TrainerCallback):
         line = {"step": state.global_step, **{key: logs[key] for key in MEASURED if key in logs}}
         if "loss" in logs:
             tokens = logs["num_tokens"]  # since this process began
-            speed = (tokens - self.tokens) / (time.monotonic() - self.since)
+            speed = (tokens - self.tokens) / self.seconds
             line |= {
                 "tokens_per_second": round(speed, 1),
                 "mfu": round(speed * self.flops / self.rate, 4),
                 "memory_gib": round(peak_memory_gib(self.device), 3),
                 "padding_share": round(self.throughput.padding_share(), 4),
             }
-            self.since, self.tokens = time.monotonic(), tokens
+            self.seconds, self.tokens = 0.0, tokens
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
         self.wandb_run.log(line, step=state.global_step)
-
-    def on_evaluate(self, args, state, control, **kwargs):
-        self.since = time.monotonic()  # the time of an evaluation is not training time
 
 
 def _trained(model):

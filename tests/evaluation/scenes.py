@@ -58,7 +58,13 @@ def write_corpus(home: pathlib.Path, digest: str = tiny.CORPUS) -> None:
 
 
 TRAINING = ("train.learning_rate=0.005", "evaluate.max_samples=64")
-FAST = ("evaluate.generation.samples=4", "evaluate.generation.max_new_tokens=12", "train.wandb.mode=disabled")
+FAST = (
+    "evaluate.choice.questions=100",
+    "evaluate.choice.generated=true",
+    "evaluate.generation.samples=4",
+    "evaluate.generation.max_new_tokens=12",
+    "train.wandb.mode=disabled",
+)
 """Overrides that keep an evaluation of the tiny base short."""
 
 

@@ -10,6 +10,7 @@ from contracts.adapter_manifest import AdapterManifest
 from contracts.recipe import Criterion
 from jobs.errors import JobError
 from jobs.evaluation.verdict import choose, judge
+from jobs.training.checkpoints import seal
 from tests.evaluation import scenes
 from tests.training import tiny
 
@@ -54,7 +55,7 @@ def test_a_metric_of_replies_can_decide(scenes_home):
     assert scenes.report(scenes_home)["chosen"]["name"] == best["name"]
 
 
-@pytest.mark.parametrize("harm", ["cut", "strange", "nan"])
+@pytest.mark.parametrize("harm", ["cut", "strange", "nan", "changed"])
 def test_a_checkpoint_that_is_not_sound_is_out_and_the_others_are_judged(scenes_home, harm):
     """Also when it is the first that is loaded."""
     from safetensors.torch import load_file, save_file
@@ -65,12 +66,21 @@ def test_a_checkpoint_that_is_not_sound_is_out_and_the_others_are_judged(scenes_
         weights.write_bytes(weights.read_bytes()[:-100])
     elif harm == "strange":
         save_file({name.replace("q_proj", "other"): tensor for name, tensor in tensors.items()}, weights)
-    else:
+    elif harm == "nan":
         save_file({name: tensor * float("nan") for name, tensor in tensors.items()}, weights)
+    else:
+        save_file({name: tensor * 1.01 for name, tensor in tensors.items()}, weights)
+    if harm != "changed":
+        seal(weights.parent)  # as if it had been written so
     assert scenes.evaluated(scenes_home)["step"] == 24
     rows = scenes.report(scenes_home)["checkpoints"]
     errors = {row["name"]: row["error"] for row in rows if "error" in row}
-    said = {"cut": "cannot be put on the base", "strange": "missing or unknown", "nan": "loss is nan"}
+    said = {
+        "cut": "cannot be put on the base",
+        "strange": "missing or unknown",
+        "nan": "loss is nan",
+        "changed": "adapter_model.safetensors has changed since it was written",
+    }
     assert list(errors) == ["step 8"] and said[harm] in errors["step 8"]
     clean = [row["metrics"]["loss"] for row in rows if "error" not in row]
     assert clean == sorted(clean, reverse=True) and len(clean) == 3

@@ -101,6 +101,8 @@ def test_it_fits_a_phone_and_a_desk_by_day_and_night(browser, judged_home, summa
 
 def test_wandb_has_the_numbers(judged_home, summary):
     """What the offline file holds, as `wandb sync` would send it."""
-    found = b"".join(path.read_bytes() for path in (judged_home / "runs/demo/first/wandb").rglob("run-first.wandb"))
+    found = b"".join(
+        path.read_bytes() for path in (judged_home / "runs/demo/first/wandb").rglob("run-demo-first.wandb")
+    )
     for key in (b"evaluation/test/loss", b"evaluation/passed", b"evaluation/page", b"evaluation/step"):
         assert key in found

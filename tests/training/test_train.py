@@ -66,7 +66,7 @@ def test_config_is_the_resolved_recipe(run, home):
 
 
 def test_wandb_kept_the_run_on_disk(run):
-    (record,) = (run[1] / "wandb").glob("offline-run-*/run-first.wandb")
+    (record,) = (run[1] / "wandb").glob("offline-run-*/run-demo-first.wandb")
     assert b"eval_loss" in record.read_bytes()
 
 
