@@ -28,6 +28,8 @@ def adapters(tmp_path, monkeypatch):
             run_id="r1",
             corpus_digest="1" * 12,
             metrics={"test/loss": float(day)},
+            passed=True,
+            reasons=("loss is lower than the base's",),
             created_at=datetime.datetime(2026, 11, day, tzinfo=datetime.UTC),
         )
         folder = tmp_path / "adapters" / manifest.reference
@@ -35,9 +37,10 @@ def adapters(tmp_path, monkeypatch):
         (folder / "manifest.json").write_text(manifest.model_dump_json())
 
 
-def test_it_works():
+def test_the_newest_is_chosen_with_its_evaluation():
     chosen = with_adapter(SETTINGS)
-    assert chosen == SETTINGS | {"adapter": "demo@aaaaaaaaaaaa", "metrics": {"test/loss": 2.0}}
+    evaluation = {"metrics": {"test/loss": 2.0}, "passed": True, "reasons": ["loss is lower than the base's"]}
+    assert chosen == SETTINGS | {"adapter": "demo@aaaaaaaaaaaa"} | evaluation
 
 
 def test_a_named_adapter_wins_over_the_newest():
