@@ -23,7 +23,7 @@ def main(home: pathlib.Path, length: int) -> None:
     recipe = load_recipe(ROOT / "recipes" / "demo.yaml", [f"train.max_length={length}"])
     tokenizer = PreTrainedTokenizerFast.from_pretrained(home / "models" / recipe.model.name)
     samples, _ = read_samples(recipe, home, latest_corpus(home, recipe.name), "train", tokenizer)
-    rows = [{"input_ids": sample.input_ids, "labels": sample.labels} for sample in samples]
+    rows = [{"input_ids": list(sample.input_ids), "labels": list(sample.labels)} for sample in samples]
     packed = sorted(
         (len(row["input_ids"]) for row in pack_dataset(Dataset.from_list(rows), length, "bfd")), reverse=True
     )
