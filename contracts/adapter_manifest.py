@@ -9,7 +9,10 @@ Sha12 = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
 
 
 class AdapterManifest(BaseModel):
-    """`manifest.json` in adapters/<name>@<version>/. Adapters are immutable: new weights are a new version."""
+    """`manifest.json` in adapters/<name>@<version>/. Weights are immutable: new ones are a new version.
+
+    `metrics`, `passed` and `reasons` are those of the latest evaluation.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

@@ -21,3 +21,5 @@ class JobSpec(BaseModel):
     processes: int = 1
     memory_gib: float | None = None
     time_limit_s: float | None = None
+    grace_s: Annotated[float, Field(gt=0)] = 10
+    """Between SIGTERM and SIGKILL, when the job is to end."""

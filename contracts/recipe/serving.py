@@ -42,3 +42,5 @@ class Batch(Section):
     cpus: Annotated[int, Field(ge=1)] = 2
     memory_gib: Annotated[float, Field(gt=0)] = 8
     time_limit_hours: Annotated[float, Field(gt=0)] = 24
+    grace_seconds: Annotated[float, Field(gt=0)] = 20
+    """A training that is to end has this long for the step it is in and a checkpoint, before it is killed."""

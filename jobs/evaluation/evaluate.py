@@ -1,7 +1,8 @@
 """Job `evaluate`: all checkpoints of a run against its base on held-out data; the best one is published.
 
 In: a finished run, its corpus, its base model. Out: evaluation.json, evaluation.html and samples.jsonl in the run's
-folder, the numbers in wandb, and adapters/<recipe>@<version>/ with the verdict in its manifest.
+folder, the numbers in wandb, and adapters/<recipe>@<version>/ with the verdict in its manifest. A run that trained the
+whole model has no adapter: its best model stays where it is.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from contracts.recipe import Recipe
 from jobs.errors import JobError
 from jobs.evaluation.candidates import Candidate, candidates
 from jobs.evaluation.publish import adapter_shape, publish
+from jobs.evaluation.wandb_log import LOGGED, demand_logged, log_evaluation
 from jobs.training.base_model import read_base
 from jobs.training.cpu import yield_waiting_cores
 from jobs.training.files import full_disk_explained, write_json, write_text
@@ -35,11 +37,13 @@ AS_TRAINED = ("view", "dataset", "chat", "overlap", "max_length", "parent", "tun
 def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> dict:
     """Measure, choose and publish. What was measured and published before is not done again.
 
-    A verdict of no is a result, not a failure: `passed` is false, and the adapter is published with it.
+    A verdict of no is a result, not a failure: `passed` is false, and the adapter is published with it. The summary
+    names the adapter (`adapter`, `path`) or, where the whole model was trained, the chosen one's folder (`model`).
 
     Raises:
         JobError: the run is not finished, was trained on another base or in another way than the recipe says, no
-            checkpoint is sound, or the held-out split holds no sample.
+            checkpoint is sound, or the held-out split holds no sample. Also, when all is done, that wandb does not
+            take the numbers although the recipe wants them there.
     """
     yield_waiting_cores()
     folder = RunFolder(home, recipe, arguments.run_id)
@@ -57,33 +61,55 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     found = candidates(folder, summary["steps"])
     parent = parent_folder(recipe, home, inputs.base_digest)
     with full_disk_explained(home):
-        evaluation, measured_before = _evaluation(recipe, home, folder, inputs, found, parent, mode)
+        evaluation, measured_before = _evaluation(recipe, home, folder, inputs, found, parent)
         chosen = next(each for each in found if each.version == evaluation["chosen"]["version"])
-        manifest = AdapterManifest(
-            name=recipe.name,
-            version=chosen.version,
-            base_model=recipe.model.name,
-            base_digest=base["digest"],
-            **adapter_shape(chosen.folder),
-            recipe=recipe.name,
-            run_id=folder.run_id,
-            corpus_digest=inputs.corpus_digest,
-            parent=recipe.train.parent,
-            step=chosen.step,
-            metrics=evaluation["metrics"],
-            **evaluation["verdict"],
-            created_at=datetime.datetime.now(datetime.UTC),
-        )
-        path, published_before = publish(chosen.folder, manifest, home / "adapters")
+        if recipe.train.tuning == "full":
+            place, published_before = {"model": str(chosen.folder)}, True
+        else:
+            place, published_before = _publish(recipe, home, folder, inputs, chosen, evaluation)
+        state = _in_wandb(recipe, folder, mode, evaluation)
+    demand_logged(recipe, state, folder.path / "evaluation.json")
     return {
-        "adapter": manifest.reference,
-        "path": str(path),
+        **place,
         "step": chosen.step,
         "metrics": evaluation["metrics"],
         **evaluation["verdict"],
         "page": str(folder.path / "evaluation.html"),
+        "wandb": state,
         "unchanged": measured_before and published_before,
     }
+
+
+def _publish(
+    recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs, chosen: Candidate, evaluation: dict
+) -> tuple[dict, bool]:
+    """What the summary says about the published adapter, and whether it was published so before."""
+    manifest = AdapterManifest(
+        name=recipe.name,
+        version=chosen.version,
+        base_model=recipe.model.name,
+        base_digest=inputs.base_digest,
+        **adapter_shape(chosen.folder),
+        recipe=recipe.name,
+        run_id=folder.run_id,
+        corpus_digest=inputs.corpus_digest,
+        parent=recipe.train.parent,
+        step=chosen.step,
+        metrics=evaluation["metrics"],
+        **evaluation["verdict"],
+        created_at=datetime.datetime.now(datetime.UTC),
+    )
+    path, published_before = publish(chosen.folder, manifest, home / "adapters")
+    return {"adapter": manifest.reference, "path": str(path)}, published_before
+
+
+def _in_wandb(recipe: Recipe, folder: RunFolder, mode: str, evaluation: dict) -> str:
+    """Whether wandb has the numbers, or why not. What it did not take before is offered again."""
+    before = evaluation.get("wandb")
+    state = before if before == LOGGED else log_evaluation(recipe, folder, mode, evaluation)
+    if state != before:
+        write_json(folder.path / "evaluation.json", evaluation | {"wandb": state})
+    return state
 
 
 def _check_as_trained(recipe: Recipe, folder: RunFolder, inputs: Inputs) -> None:
@@ -95,14 +121,10 @@ def _check_as_trained(recipe: Recipe, folder: RunFolder, inputs: Inputs) -> None
         )
     if recipe.train.dataset and dataset_digest(recipe.train.dataset) != inputs.corpus_digest:
         raise JobError(f"{recipe.train.dataset} has changed since run {folder.run_id} was trained on it; put it back")
-    if recipe.train.tuning == "full":
-        raise JobError(
-            f"run {folder.run_id} trained the whole model (train.tuning: full); evaluate judges and publishes adapters"
-        )
 
 
 def _evaluation(
-    recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs, found: list[Candidate], parent, mode: str
+    recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs, found: list[Candidate], parent
 ) -> tuple[dict, bool]:
     """evaluation.json, and whether it was there already for the same weights and settings."""
     path = folder.path / "evaluation.json"
@@ -115,7 +137,6 @@ def _evaluation(
 
     from jobs.evaluation.measure import measure
     from jobs.evaluation.page import render
-    from jobs.evaluation.wandb_log import log_evaluation
 
     measured = measure(recipe, home, inputs, found, parent)
     facts = {"recipe": recipe.name, "run_id": folder.run_id, "base_model": recipe.model.name}
@@ -124,7 +145,6 @@ def _evaluation(
     write_text(folder.path / "samples.jsonl", "".join(lines))
     write_text(folder.path / "evaluation.html", render(evaluation, measured.samples))
     write_json(path, evaluation)  # with it the evaluation is done
-    log_evaluation(recipe, folder, mode, evaluation)
     for reason in measured.verdict.reasons:
         log.info("verdict: %s", reason)
     return evaluation, False

@@ -17,6 +17,13 @@ from jobs.evaluation.replies import Reply, write_replies
 from jobs.training.views.sample import Sample
 
 
+def placement() -> dict:
+    """Where transformers puts a model: spread over the GPUs, in memory when there are none."""
+    import torch
+
+    return {"device_map": "auto"} if torch.cuda.is_available() else {}
+
+
 class LocalModel:
     """A model whose token probabilities can be seen. `name` is that of what it is at the moment."""
 
@@ -27,13 +34,10 @@ class LocalModel:
         import torch
         from transformers import AutoModelForCausalLM
 
-        if torch.cuda.is_available():
-            placement = {"device_map": "auto"}
-        else:
-            placement = {}
+        if not torch.cuda.is_available():
             torch.set_num_threads(recipe.batch.cpus)
         dtype = getattr(torch, recipe.train.dtype)
-        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **placement).eval()
+        self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **placement()).eval()
         self.chat, self.settings = chat, recipe.evaluate
         self.adapter: pathlib.Path | None = None
         self.loads = 0

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
-from jobs.evaluation.candidates import Candidate
+from jobs.evaluation.candidates import Candidate, check_whole
 from jobs.evaluation.chat import Chat, read_chat
 from jobs.evaluation.differences import Difference, difference
 from jobs.evaluation.endpoint import Endpoint, EndpointError
@@ -20,7 +20,7 @@ from jobs.evaluation.local_model import LocalModel
 from jobs.evaluation.panel import METRICS, Panel, check_metric, joined, make_panel
 from jobs.evaluation.scorers import Score
 from jobs.evaluation.verdict import Verdict, choose, judge
-from jobs.training.checkpoints import damage
+from jobs.evaluation.whole_models import WholeModels
 from jobs.training.run_folder import Inputs
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Measured:
-    """What was found out. `chosen` is the adapter to publish."""
+    """What was found out. `chosen` is the best: the adapter to publish, or the model."""
 
     evaluation: dict
     samples: list[dict]
@@ -57,30 +57,33 @@ def measure(recipe: Recipe, home: pathlib.Path, inputs: Inputs, found: list[Cand
     panel = make_panel(reported, settings, chat)
     for criterion in settings.criteria:
         check_metric("evaluate.criteria", criterion, panel)
-    model = LocalModel(model_folder, recipe, chat)
+    trained, kind = ("model", WholeModels) if recipe.train.tuning == "full" else ("adapter", LocalModel)
+    model = kind(model_folder, recipe, chat)
     checkpoints, chosen, reason = _choose(recipe, model, data["valid"], chat, found)
     log.info("%s is taken: %s", chosen.name, reason)
 
     scores: dict[str, dict[str, Score]] = {}
-    places = {"base": None, "parent": parent, "adapter": chosen.folder}  # the adapter last: the study asks it again
-    for name, adapter in places.items():
-        if name == "base" or adapter is not None:
-            with model.being(name, adapter):
+    places = {"base": None, "parent": parent, trained: chosen.folder}  # the last one is asked again by the study
+    for name, weights in places.items():
+        if name == "base" or weights is not None:
+            with model.being(name, weights):
                 scores[name] = panel.score(model)
-    _check_sound(joined(scores["adapter"])["metrics"], chosen)
-    study = _study(model, panel, chosen, settings.generation.study)
+    _check_sound(joined(scores[trained])["metrics"], chosen)
+    with model.being(trained, chosen.folder):
+        study = _study(model, panel, settings.generation.study)
     references, errors = _ask_endpoints(recipe, panel, chat)
-    differences = _differences(scores, settings.seed)
-    scores = {name: scores[name] for name in ("adapter", "base", "parent") if name in scores}  # as it is read
+    differences = _differences(scores, trained, settings.seed)
+    scores = {name: scores[name] for name in (trained, "base", "parent") if name in scores}  # as it is read
     rows = {name: joined(each) for name, each in (scores | references).items()}
     verdict = judge(
-        rows["adapter"]["metrics"],
+        rows[trained]["metrics"],
         {name: rows[name]["metrics"] for name in ("base", "parent") if name in rows},
         settings.criteria,
         {key: _in_words(each) for key, each in differences.items()},
     )
     evaluation = {
-        "metrics": _flat(rows, settings.split),
+        "trained": trained,
+        "metrics": _flat(rows, trained, settings.split),
         "samples": len(reported.samples),
         "reply_tokens": sum(item["tokens"] for item in panel.scorers["loss"].items),
         "view": reported.view,
@@ -116,7 +119,7 @@ def _choose(recipe: Recipe, model: LocalModel, valid: HeldOut, chat: Chat, found
     for candidate in found:
         row = {"name": candidate.name, "step": candidate.step, "version": candidate.version}
         try:
-            _check_whole(candidate)
+            check_whole(candidate)
             with model.being(candidate.name, candidate.folder):
                 row |= joined(panel.score(model, asked))
             _check_sound(row["metrics"], candidate)
@@ -136,27 +139,21 @@ def _choose(recipe: Recipe, model: LocalModel, valid: HeldOut, chat: Chat, found
     return rows, chosen, f"{best} {metric} {among} ({value:.4g})"
 
 
-def _check_whole(candidate: Candidate) -> None:
-    if candidate.folder.name.startswith("checkpoint-") and (harm := damage(candidate.folder)):
-        raise JobError(f"{candidate.folder}: {harm}")
-
-
 def _check_sound(metrics: dict[str, float], candidate: Candidate) -> None:
     for metric, value in metrics.items():
         if not math.isfinite(value):
-            raise JobError(f"{candidate.folder}: the adapter's {metric} is {value}, it is not published")
+            raise JobError(f"{candidate.folder}: its {metric} is {value}, it is of no use")
 
 
-def _study(model: LocalModel, panel: Panel, chosen: Candidate, limits: tuple[int, ...]) -> list[dict]:
-    """Metrics of the replies of the chosen adapter at each limit of their length."""
+def _study(model: LocalModel, panel: Panel, limits: tuple[int, ...]) -> list[dict]:
+    """Metrics of the model's replies at each limit of their length."""
     scorer = panel.scorers.get("generation")
     if scorer is None or not limits:
         return []
     rows = []
-    with model.being("adapter", chosen.folder):
-        for limit in sorted({scorer.settings.max_new_tokens, *limits}):
-            metrics = scorer.score(model, limit).metrics
-            rows.append({"max_new_tokens": limit} | {metric: round(value, 5) for metric, value in metrics.items()})
+    for limit in sorted({scorer.settings.max_new_tokens, *limits}):
+        metrics = scorer.score(model, limit).metrics
+        rows.append({"max_new_tokens": limit} | {metric: round(value, 5) for metric, value in metrics.items()})
     return rows
 
 
@@ -172,11 +169,11 @@ def _ask_endpoints(recipe: Recipe, panel: Panel, chat: Chat) -> tuple[dict[str, 
     return scores, errors
 
 
-def _differences(scores: dict[str, dict[str, Score]], seed: int) -> dict[tuple[str, str], Difference]:
-    """Adapter minus base, and minus parent, by (metric, reference), for all metrics that samples add up to."""
+def _differences(scores: dict[str, dict[str, Score]], trained: str, seed: int) -> dict[tuple[str, str], Difference]:
+    """`trained` minus base, and minus parent, by (metric, reference), for all metrics that samples add up to."""
     return {
         (metric, name): difference(parts, scores[name][scorer].parts[metric], seed)
-        for scorer, score in scores["adapter"].items()
+        for scorer, score in scores[trained].items()
         for metric, parts in score.parts.items()
         for name in ("base", "parent")
         if name in scores
@@ -188,9 +185,9 @@ def _in_words(each: Difference) -> str:
     return f"{each.mean:+.4g}{interval}, {each.threads} threads"
 
 
-def _flat(rows: dict[str, dict], split: str) -> dict[str, float]:
-    """`<split>/<metric>` of the adapter, `<split>/base_<metric>` and `<split>/parent_<metric>` of the others."""
-    prefixes = {"adapter": "", "base": "base_", "parent": "parent_"}
+def _flat(rows: dict[str, dict], trained: str, split: str) -> dict[str, float]:
+    """`<split>/<metric>` of `trained`, `<split>/base_<metric>` and `<split>/parent_<metric>` of the others."""
+    prefixes = {trained: "", "base": "base_", "parent": "parent_"}
     return {
         f"{split}/{prefix}{metric}": value
         for name, prefix in prefixes.items()

@@ -31,9 +31,9 @@ STUDIED = (
 
 @dataclass(frozen=True)
 class Kinds:
-    """Losses by kind of sample: rows of adapter and base, and their plot."""
+    """Losses by kind of sample: rows of what was trained and of the base, and their plot."""
 
-    adapter: list[dict]
+    trained: list[dict]
     base: list[dict]
     plot: Markup
 
@@ -42,7 +42,7 @@ def render(evaluation: dict, samples: list[dict]) -> str:
     """The page as HTML."""
     models = {name: row for name, row in evaluation["models"].items() if "error" not in row}
     tried = [row for row in evaluation["checkpoints"] if "error" not in row]
-    study, step = evaluation["study"], evaluation["chosen"]["step"]
+    study, step, trained = evaluation["study"], evaluation["chosen"]["step"], evaluation["trained"]
     return _ENVIRONMENT.get_template("evaluation.html.j2").render(
         evaluation=evaluation,
         models=models,
@@ -55,7 +55,7 @@ def render(evaluation: dict, samples: list[dict]) -> str:
             for metric, title in WATCHED
             if metric in _metrics(tried)
         },
-        kinds={title: _kinds(models, title) for title, rows in models["adapter"]["tables"].items() if rows},
+        kinds={title: _kinds(models, trained, title) for title, rows in models[trained]["tables"].items() if rows},
         study_plots={
             title: Markup(plots.by_limit(study, metrics, f"{title} by length limit"))
             for metrics, title in STUDIED
@@ -72,9 +72,10 @@ def _metrics(rows: Iterable[dict]) -> list[str]:
     return [metric for metric in MEANINGS if metric in there]
 
 
-def _kinds(models: dict, title: str) -> Kinds:
-    adapter, base = models["adapter"]["tables"][title], models["base"]["tables"][title]
-    return Kinds(adapter, base, Markup(plots.by_kind(adapter, base, f"Loss {title[0].lower()}{title[1:]}")))
+def _kinds(models: dict, trained: str, title: str) -> Kinds:
+    rows = {name: models[name]["tables"][title] for name in (trained, "base")}
+    plot = plots.by_kind(rows, f"Loss {title[0].lower()}{title[1:]}")
+    return Kinds(rows[trained], rows["base"], Markup(plot))
 
 
 def figure(value: float) -> str:

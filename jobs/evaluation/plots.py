@@ -14,7 +14,7 @@ SIZE = 5.4, 3.2
 
 COLOURS = {"#010101": "var(--ink)", "#020202": "var(--rule)", "#030303": "var(--accent)", "#040404": "var(--keeps)"}
 """What matplotlib draws with, and what the page puts in its place."""
-INK, RULE, ADAPTER, BASE = COLOURS
+INK, RULE, TRAINED, BASE = COLOURS
 
 FEW = 8
 """Up to so many checkpoints each has its step written below it."""
@@ -30,10 +30,10 @@ def by_step(rows: Sequence[dict], metric: str, chosen: int, title: str) -> str:
         if all(intervals):
             below = [value - low for value, (low, _) in zip(values, intervals, strict=True)]
             above = [high - value for value, (_, high) in zip(values, intervals, strict=True)]
-            axes.errorbar(steps, values, yerr=[below, above], fmt="none", color=ADAPTER, elinewidth=1, capsize=3)
-        axes.plot(steps, values, color=ADAPTER, marker="o", markersize=4, label="checkpoints")
+            axes.errorbar(steps, values, yerr=[below, above], fmt="none", color=TRAINED, elinewidth=1, capsize=3)
+        axes.plot(steps, values, color=TRAINED, marker="o", markersize=4, label="checkpoints")
         marked = [value for step, value in zip(steps, values, strict=True) if step == chosen]
-        axes.plot([chosen] * len(marked), marked, "o", color=ADAPTER, markersize=11, fillstyle="none", label="chosen")
+        axes.plot([chosen] * len(marked), marked, "o", color=TRAINED, markersize=11, fillstyle="none", label="chosen")
         base = next((row["metrics"][metric] for row in rows if row["name"] == "base"), None)
         if base is not None:
             axes.axhline(base, color=BASE, linestyle="--", label="base")
@@ -42,13 +42,13 @@ def by_step(rows: Sequence[dict], metric: str, chosen: int, title: str) -> str:
     return drawing.svg
 
 
-def by_kind(adapter: Sequence[dict], base: Sequence[dict], title: str) -> str:
-    """Loss by kind of sample, a bar for the adapter and one for the base."""
-    kinds = [row["kind"] for row in adapter]
+def by_kind(models: dict[str, Sequence[dict]], title: str) -> str:
+    """Loss by kind of sample, a bar for each of two models by name: what was trained, and the base."""
+    kinds = [row["kind"] for row in next(iter(models.values()))]
     with _figure(title, "", height=max(1.6, 0.36 * len(kinds) + 0.9)) as drawing:
         axes = drawing.axes
         places = range(len(kinds))
-        for name, rows, colour, offset in (("adapter", adapter, ADAPTER, -0.2), ("base", base, BASE, 0.2)):
+        for (name, rows), colour, offset in zip(models.items(), (TRAINED, BASE), (-0.2, 0.2), strict=True):
             losses = [row["loss"] for row in rows]
             axes.barh([place + offset for place in places], losses, 0.36, color=colour, label=name)
         axes.set_yticks(list(places), [kind if len(kind) < 24 else f"{kind[:22]}…" for kind in kinds])
@@ -61,7 +61,7 @@ def by_limit(study: Sequence[dict], metrics: Sequence[str], title: str) -> str:
     """Metrics of replies by the limit of their length."""
     with _figure(title, "max_new_tokens") as drawing:
         limits = [row["max_new_tokens"] for row in study]
-        for metric, colour, style in zip(metrics, (ADAPTER, BASE, INK), ("-", "--", ":"), strict=False):
+        for metric, colour, style in zip(metrics, (TRAINED, BASE, INK), ("-", "--", ":"), strict=False):
             label = metric.partition("/")[2].replace("_", " ")
             drawing.axes.set_xticks(limits)
             drawing.axes.plot(limits, [row[metric] for row in study], style, color=colour, marker="o", label=label)

@@ -1,13 +1,16 @@
 """Next-reply questions: the true next post among others that were written elsewhere.
 
 In: turns of a split. Out: questions, the same for the same seed. No wrong answer is a copy of the right one or of
-another wrong one: neither the same words nor mostly the same words.
+another wrong one: neither the same words nor mostly the same words. They are as long as the right one, as near as can
+be found: long posts are likelier per byte than short ones, whatever they say.
 """
 
+import math
 import random
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from contracts.scene import ChatMessage
 from jobs.evaluation.held_out import Turn
@@ -37,7 +40,7 @@ def draw_questions(turns: Sequence[Turn], count: int, distractors: int, seed: in
         if len(questions) == count:
             break
         options = [turn.reply]
-        for other in generator.sample(turns, min(len(turns), CANDIDATES)):
+        for other in sorted(generator.sample(turns, min(len(turns), CANDIDATES)), key=partial(_unlike_in_length, turn)):
             if len(options) > distractors:
                 break
             if other.source != turn.source and not any(alike(other.reply, option) for option in options):
@@ -46,6 +49,10 @@ def draw_questions(turns: Sequence[Turn], count: int, distractors: int, seed: in
             generator.shuffle(options)
             questions.append(Question(turn.source, turn.context, options, options.index(turn.reply)))
     return questions
+
+
+def _unlike_in_length(one: Turn, other: Turn) -> float:
+    return abs(math.log(len(one.reply) / len(other.reply)))
 
 
 def alike(one: str, other: str) -> bool:

@@ -18,10 +18,11 @@ import pathlib
 from contracts.recipe import Recipe, RecipeError, load_recipe
 from jobs.errors import JobError
 from jobs.evaluation.trial import TrialFailed, last_line, train_trial
+from jobs.evaluation.wandb_log import LOGGED, demand_logged, log_sweep
 from jobs.training.files import write_json, write_text
 from jobs.training.run_folder import RunFolder
 from jobs.training.threads import latest_corpus
-from jobs.training.tracking import open_wandb, wandb_mode
+from jobs.training.tracking import wandb_mode
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,8 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
 
     Raises:
         RecipeError: a parameter of the sweep is no key of the recipe, or a value does not go there.
-        JobError: no sweep in the recipe, the run id belongs to another sweep, or no trial gave a validation loss.
+        JobError: no sweep in the recipe, the run id belongs to another sweep, no trial gave a validation loss, or the
+            recipe wants the table in wandb and wandb does not take it.
         Preempted: SIGTERM came; the trial that was under way goes on next time.
     """
     if recipe.sweep is None:
@@ -55,8 +57,11 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
         losses = [row for row in table if row["eval_loss"] is not None]
         if not losses:
             raise JobError(f"no trial gave a validation loss; the first ended with: {table[0]['error']}; see {sweep}")
-        if trained:
-            _show(recipe, folder, table, mode)
+        state = study.user_attrs.get("wandb")
+        if trained or state != LOGGED:  # what wandb did not take is offered again
+            state = log_sweep(recipe, folder, mode, [_flat(row) for row in table])
+            study.set_user_attr("wandb", state)
+        demand_logged(recipe, state, sweep / "sweep.csv")
     best = min(losses, key=lambda row: row["eval_loss"])
     return {
         "run_id": folder.run_id,
@@ -65,6 +70,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
         "best": best,
         "set": [word for setting in _settings(best["parameters"]) for word in ("--set", setting)],
         "table": str(sweep / "sweep.csv"),
+        "wandb": state,
         "unchanged": not trained,
     }
 
@@ -205,12 +211,3 @@ def _write(sweep: pathlib.Path, table: list[dict]) -> None:
     writer.writeheader()
     writer.writerows(map(_flat, table))
     write_text(sweep / "sweep.csv", text.getvalue())
-
-
-def _show(recipe: Recipe, folder: RunFolder, table: list[dict], mode: str) -> None:
-    """The same rows as a table in wandb."""
-    import wandb
-
-    with open_wandb(recipe, folder.run_id, folder.path, mode) as tracked:
-        rows = [list(map(str, _flat(row).values())) for row in table]
-        tracked.log({"sweep": wandb.Table(columns=list(_flat(table[0])), data=rows)})

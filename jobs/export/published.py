@@ -37,10 +37,10 @@ def find_published(recipe: Recipe, home: pathlib.Path, arguments: argparse.Names
     """The adapter that `--adapter` names, or the one that was published from `--run-id`.
 
     Raises:
-        JobError: there is none, or several from one run; its weights changed; it is another recipe's, or for another
-            base than the one in models/; its run is gone.
+        JobError: there is none, or several from one run; the run trained a whole model; the weights changed; it is
+            another recipe's, or for another base than the one in models/; its run is gone.
     """
-    folder = _folder(recipe, home / "adapters", arguments)
+    folder = _folder(recipe, home, arguments)
     manifest = _manifest(folder)
     if manifest.recipe != recipe.name:
         raise JobError(f"{manifest.reference} was made by the recipe {manifest.recipe}, this one is {recipe.name}")
@@ -66,7 +66,8 @@ def find_published(recipe: Recipe, home: pathlib.Path, arguments: argparse.Names
     return Published(manifest, folder, base, facts["source"], as_trained, run, exports)
 
 
-def _folder(recipe: Recipe, adapters: pathlib.Path, arguments: argparse.Namespace) -> pathlib.Path:
+def _folder(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> pathlib.Path:
+    adapters = home / "adapters"
     if arguments.adapter:
         return adapters / arguments.adapter
     if not arguments.run_id:
@@ -76,6 +77,12 @@ def _folder(recipe: Recipe, adapters: pathlib.Path, arguments: argparse.Namespac
         for path in sorted(adapters.glob(f"{recipe.name}@*/manifest.json"))
         if _manifest(path.parent).run_id == arguments.run_id
     ]
+    whole = RunFolder(home, recipe, arguments.run_id).path / "model"
+    if not found and whole.is_dir():
+        raise JobError(
+            f"run {arguments.run_id} trained the whole model (train.tuning: full), merge and quantize take adapters: "
+            f"the model that `python -m jobs evaluate` names (its last state is {whole}) is one of its own already"
+        )
     if not found:
         raise JobError(f"no adapter was published from run {arguments.run_id}: run `python -m jobs evaluate` first")
     if len(found) > 1:

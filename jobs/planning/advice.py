@@ -69,6 +69,7 @@ def _hardware(recipe: Recipe, shape: ModelShape, strategy: Strategy) -> list[str
             found.append(f"{more.processes} GPUs instead of {strategy.processes} ({result.total:.1f} GiB each)")
             break
         more = replace(more, processes=2 * more.processes)
-    needed = estimate(recipe, shape, strategy).total
+    now = estimate(recipe, shape, strategy)
+    needed = max(now.total, now.loading)
     larger = sorted((gpu.memory_gib, name) for name, gpu in GPUS.items() if gpu.memory_gib >= needed)
     return found + ([f"--set batch.gpu={larger[0][1]}"] if larger else [])

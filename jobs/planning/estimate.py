@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from contracts.recipe import Recipe
 from jobs.planning.activations import batch_tokens
 from jobs.planning.gpus import GPUS
-from jobs.planning.memory import memory_items, trainable_parameters
+from jobs.planning.memory import loading_gib, memory_items, trainable_parameters
 from jobs.planning.shape import ModelShape
 from jobs.planning.speed import step_seconds
 from jobs.planning.strategy import Strategy
@@ -26,6 +26,8 @@ class Estimate:
     parameters: int
     trainable: int
     memory: dict[str, float]
+    loading: float
+    """At the highest point before the first step."""
     capacity: float
     tokens_per_step: int
     step_seconds: float | None
@@ -36,7 +38,7 @@ class Estimate:
 
     @property
     def fits(self) -> bool:
-        return self.total <= self.capacity
+        return max(self.total, self.loading) <= self.capacity
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -53,6 +55,7 @@ def estimate(recipe: Recipe, shape: ModelShape, strategy: Strategy) -> Estimate:
         parameters=shape.parameters,
         trainable=trainable_parameters(shape, train),
         memory=memory,
+        loading=loading_gib(shape, train, strategy),
         capacity=recipe.batch.memory_gib if strategy.cpu else gpu.memory_gib,
         tokens_per_step=strategy.processes * train.gradient_accumulation * batch_tokens(train),
         step_seconds=step_seconds(shape, train, strategy, gpu),

@@ -3,6 +3,8 @@
 In: shape, train section, strategy. Out: GiB by item. Each process has one GPU.
 """
 
+from dataclasses import replace
+
 from contracts.recipe import Train
 from jobs.planning.activations import FLOAT32, activation_bytes, batch_tokens, width
 from jobs.planning.adapter_size import adapter_parameters
@@ -48,6 +50,16 @@ def memory_items(shape: ModelShape, train: Train, strategy: Strategy) -> dict[st
     items["fragmentation"] = FRAGMENTATION * moving
     gib = {name: size / GIB for name, size in items.items() if size}
     return gib | {"process": PROCESS_GIB if strategy.cpu else CONTEXT_GIB}
+
+
+def loading_gib(shape: ModelShape, train: Train, strategy: Strategy) -> float:
+    """GiB of one GPU while the base is loaded. A quantised base is put on it whole before it is sharded (transformers'
+    bitsandbytes quantisers choose the device themselves); a plain one comes from the machine's RAM, shard by shard.
+    """
+    if strategy.cpu or not (strategy.sharded and train.quantization):
+        return 0.0
+    whole = _weights(shape, train, replace(strategy, kind="ddp", offload=False))
+    return whole / GIB + CONTEXT_GIB
 
 
 def _weights(shape: ModelShape, train: Train, strategy: Strategy) -> float:

@@ -47,6 +47,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
         "trainable_share": round(result.trainable / result.parameters, 6),
         "gpu_memory_gib": round(result.total, 2),
         "memory_gib": {item: round(gib, 2) for item, gib in result.memory.items()},
+        "loading_gib": round(result.loading, 2),
         "gpu_gib": result.capacity,
         "fits": result.fits,
         "tokens_per_step": result.tokens_per_step,
@@ -77,7 +78,7 @@ def check_fits(recipe: Recipe, home: pathlib.Path) -> None:
         return
     strategy = _strategy(recipe)
     result = estimate(recipe, shape, strategy)
-    if result.total > CERTAIN * result.capacity:
+    if max(result.total, result.loading) > CERTAIN * result.capacity:
         raise JobError(_does_not_fit(recipe, shape, strategy, result))
     if not result.fits:
         log.warning("perhaps too large: %s", _does_not_fit(recipe, shape, strategy, result))
@@ -90,6 +91,11 @@ def _strategy(recipe: Recipe) -> Strategy:
         raise JobError(
             f"batch.gpus is {recipe.batch.gpus}, but {recipe.train.accelerate} trains on {where}: make them agree"
         )
+    if strategy.sharded and recipe.train.quantization == "int8":
+        raise JobError(
+            f"{recipe.train.accelerate} shards the weights, and int8 weights cannot be sharded (bitsandbytes): set "
+            f"train.quantization=nf4, or choose an Accelerate config that does not shard"
+        )
     return strategy
 
 
@@ -97,6 +103,11 @@ def _does_not_fit(recipe: Recipe, shape: ModelShape, strategy: Strategy, result:
     where = f"{recipe.batch.gpu} has" if recipe.batch.gpus else "batch.memory_gib is"
     would = ", or ".join(advice(recipe, shape, strategy))
     largest = max(result.memory, key=result.memory.get)
+    if result.total <= result.capacity:
+        return (
+            f"training needs {result.total:.1f} GiB, but while it loads each GPU holds the whole quantised base, "
+            f"{result.loading:.1f} GiB, and {where} {result.capacity:.1f}; it would fit with {would}"
+        )
     return (
         f"the training needs {result.total:.1f} GiB ({largest}: {result.memory[largest]:.1f}), "
         f"{where} {result.capacity:.1f}; it would fit with {would}"
@@ -113,8 +124,6 @@ def _warnings(
         found.append(
             f"{hours:.1f} hours, batch.time_limit_hours is {recipe.batch.time_limit_hours:g}: it will be cut off"
         )
-    if strategy.sharded and train.quantization == "int8":
-        found.append("int8 weights cannot be sharded: each GPU holds all of them")
     if strategy.machines > 1:
         found.append("between machines 200 Gb/s for each GPU are taken for granted")
     if not train.packing:
@@ -141,6 +150,7 @@ def table(summary: dict, recipe: Recipe, strategy: Strategy) -> str:
         ("trainable", f"{summary['trainable_parameters']:,} ({summary['trainable_share']:.3%})"),
         *((f"  {item}", number(gib, 2, " GiB")) for item, gib in summary["memory_gib"].items()),
         ("memory", f"{summary['gpu_memory_gib']:.2f} of {summary['gpu_gib']:.1f} GiB"),
+        ("memory while loading", f"{summary['loading_gib']:.2f} GiB"),
         ("tokens a step", number(summary["tokens_per_step"])),
         ("steps", number(summary["steps"])),
         ("corpus tokens", number(summary["corpus_tokens"])),

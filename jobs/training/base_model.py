@@ -1,7 +1,7 @@
 """Job `base-model`: bring the base model to models/<name>/ as safetensors, once.
 
 In: recipe.model, which names GGUF weights in an installed package, a local folder, or a hub id.
-Out: models/<name>/ with config, weights, tokenizer and base.json {"name", "source", "digest"}.
+Out: models/<name>/ with config, weights, tokenizer and base.json {"name", "source", "digest", "template"}.
 """
 
 import argparse
@@ -43,8 +43,9 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
             _fill(stage, model)
             folder.exists() and shutil.rmtree(folder)  # no base.json in it: nothing that this job finished
             stage.rename(folder)
-        unchanged &= not _give_template(folder, recipe.train.chat.template)
         base = read_base(folder)
+        if base["source"] == _source(model):
+            unchanged &= not _give_template(folder, base, recipe)
     if base["source"] != _source(model):
         raise JobError(
             f"{folder} holds {base['source']}, the recipe asks for {_source(model)}: remove that folder or "
@@ -53,14 +54,25 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     return {"name": model.name, "path": str(folder), "digest": base["digest"], "unchanged": unchanged}
 
 
-def _give_template(folder: pathlib.Path, name: str | None) -> bool:
+def _give_template(folder: pathlib.Path, base: dict, recipe: Recipe) -> bool:
     """Make the recipe's chat template the model's own, so that the engine asks in the form that is trained; whether
-    that changed something.
+    that changed something. base.json remembers whose template it is.
+
+    Raises:
+        JobError: another recipe gave this model another template: each would teach what the other's engine never asks.
     """
-    path = folder / "chat_template.jinja"  # transformers prefers it to a template in tokenizer_config.json
-    if name is None or (path.is_file() and path.read_text() == named_template(name)):
+    name, given = recipe.train.chat.template, base.get("template")
+    if given and given["recipe"] != recipe.name and given["name"] != name:
+        wanted = name or "the model's own"
+        raise JobError(
+            f"{folder}: recipe {given['recipe']} gave this model the chat template {given['name']}, this recipe asks "
+            f"for {wanted}: set train.chat.template={given['name']}, or give the model a name of its own (model.name)"
+        )
+    if name is None or (given and given["name"] == name):
         return False
+    path = folder / "chat_template.jinja"  # transformers prefers it to a template in tokenizer_config.json
     write_text(path, named_template(name))
+    write_json(folder / BASE_FILE, base | {"template": {"name": name, "recipe": recipe.name}})
     return True
 
 
@@ -99,8 +111,6 @@ def _fill(stage: pathlib.Path, model: Model) -> None:
     weights = sorted(stage.glob("*.safetensors"))
     if not weights:
         raise JobError(f"{source}: no *.safetensors there; convert the weights to safetensors first")
-    for path in weights:
-        path.chmod(0o644)  # safetensors writes 0600, and the serving process may be another user
     write_json(stage / BASE_FILE, {"name": model.name, "source": source, "digest": sha12(weights)})
 
 
@@ -114,6 +124,8 @@ def _from_gguf(stage: pathlib.Path, gguf: Gguf) -> None:
         raise JobError(f"model.gguf.file: no {gguf.file!r} in package {gguf.package}; GGUF files there: {there}")
     model, tokenizer = read_gguf(path)
     model.save_pretrained(stage)
+    for weights in stage.glob("*.safetensors"):
+        weights.chmod(0o644)  # safetensors writes 0600, and the serving process may be another user
     tokenizer.save_pretrained(stage)
 
 

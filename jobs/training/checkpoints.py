@@ -9,7 +9,7 @@ import logging
 import pathlib
 import shutil
 
-from jobs.training.files import write_json
+from jobs.training.files import flush, write_json
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +19,8 @@ FILES = "files.json"
 def seal(checkpoint: pathlib.Path) -> None:
     """Write down size and sha256 of every file in `checkpoint`; what is renamed afterwards is whole."""
     files = {str(path.relative_to(checkpoint)): path for path in sorted(checkpoint.rglob("*")) if path.is_file()}
+    for path in files.values():
+        flush(path)
     write_json(checkpoint / FILES, {name: _facts(path) for name, path in files.items() if name != FILES})
 
 
@@ -37,6 +39,21 @@ def damage(checkpoint: pathlib.Path) -> str | None:
         if path.stat().st_size != facts["size"] or _facts(path) != facts:
             return f"{name} has changed since it was written"
     return None
+
+
+def is_over(checkpoint: pathlib.Path, max_steps: int) -> bool:
+    """Whether the training that wrote `checkpoint` had nothing more to do: it had made all steps, or had stopped early.
+    Going on from there, the trainer would make a step too many."""
+    state = read_state(checkpoint)
+    early = state["stateful_callbacks"].get("EarlyStoppingCallback")
+    if state["global_step"] >= max_steps or early is None:
+        return state["global_step"] >= max_steps
+    return early["attributes"]["early_stopping_patience_counter"] >= early["args"]["early_stopping_patience"]
+
+
+def read_state(checkpoint: pathlib.Path) -> dict:
+    """The trainer's state: `global_step`, `log_history`, what early stopping has counted, ..."""
+    return json.loads((checkpoint / "trainer_state.json").read_text())
 
 
 def step_of(checkpoint: pathlib.Path) -> int:

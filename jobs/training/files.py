@@ -20,10 +20,20 @@ def write_json(path: pathlib.Path, value: object) -> None:
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
-    """Write `text` under a temporary name, then rename."""
+    """Write `text` under a temporary name, to the disk itself, then rename."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     temporary.write_text(text, encoding="utf-8")
+    flush(temporary)
     temporary.rename(path)
+
+
+def flush(path: pathlib.Path) -> None:
+    """Wait until a file or folder is on the disk itself: a machine that loses its power keeps it."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sha12(paths: Iterable[pathlib.Path]) -> str:

@@ -10,6 +10,8 @@ import pathlib
 from contracts.recipe import Recipe
 from jobs.errors import JobError
 
+SWITCHES = {"FSDP": "ACCELERATE_USE_FSDP", "DEEPSPEED": "ACCELERATE_USE_DEEPSPEED"}
+"""What `accelerate launch` sets in the environment of the processes that are to shard."""
 ACCELERATE_CONFIGS = pathlib.Path(__file__).parents[2] / "config" / "accelerate"
 
 
@@ -26,6 +28,10 @@ def read_accelerate_config(recipe: Recipe):
         known = ", ".join(sorted(p.name for p in ACCELERATE_CONFIGS.glob("*.yaml")))
         raise JobError(f"train.accelerate: no file {path.name} in config/accelerate; there are: {known}")
     config = load_config_from_file(str(path))
+    if config.use_cpu and config.distributed_type.value in SWITCHES:
+        raise JobError(
+            f"config/accelerate/{path.name}: on CPUs Accelerate does not shard; choose cpu_2.yaml or cpu.yaml"
+        )
     if config.num_processes != recipe.batch.processes:
         raise JobError(
             f"config/accelerate/{path.name} says {config.num_processes} processes, batch.processes of the recipe "
@@ -44,6 +50,9 @@ def check_launch(recipe: Recipe, config, accelerator=None) -> None:
     start = f"start with `accelerate launch --config_file config/accelerate/{name} -m jobs train ...`"
     if processes != config.num_processes:
         raise JobError(f"{processes} training processes run, {name} asks for {config.num_processes}: {start}")
+    switch = SWITCHES.get(config.distributed_type.value)
+    if switch and os.environ.get(switch) != "true":  # seen before a large model is loaded
+        raise JobError(f"{name} asks for {config.distributed_type.value}, {switch} is not set: {start}")
     wanted = config.distributed_type.value
     if config.use_cpu and wanted == "MULTI_GPU":
         wanted = "MULTI_CPU"

@@ -7,6 +7,7 @@ a run that has it is finished, a run without it goes on from its last whole chec
 import contextlib
 import json
 import logging
+import math
 import pathlib
 import re
 import shutil
@@ -18,13 +19,25 @@ from filelock import FileLock, Timeout
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
-from jobs.training.checkpoints import damage, step_of
+from jobs.training.checkpoints import FILES, damage, is_over, read_state, step_of
 from jobs.training.files import write_json, write_text
 
 log = logging.getLogger(__name__)
 
 RELEASE_S = 5
 """Seconds to wait for the lock of a run: a killed process holds it until the system has taken its memory back."""
+
+
+TRAINING_STATE = (
+    FILES,
+    "trainer_state.json",
+    "optimizer*",
+    "scheduler.pt",
+    "rng_state*",
+    "global_step*",
+    "pytorch_model_fsdp*",
+)
+"""What of a checkpoint only a training that goes on needs."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +62,8 @@ class RunFolder:
         self.adapter = self.path / "adapter"
         self.result = self.path / "model" if recipe.train.tuning == "full" else self.adapter
         self.metrics = self.path / "metrics.jsonl"
+        self.part = self.path / ".result.part"
+        """Where what was trained lies until it is whole."""
         self.view, self.view_report = self.path / "view", self.path / "view.json"
 
     def read_inputs(self) -> Inputs | None:
@@ -85,30 +100,43 @@ class RunFolder:
         """Mark the run as finished."""
         write_json(self.path / "train.json", summary)
 
-    def publish_result(self, part: pathlib.Path) -> None:
+    def result_of(self, checkpoint: pathlib.Path) -> dict:
+        """Copy what `checkpoint` holds of the model to `part`; the trainer's state in it."""
+        shutil.rmtree(self.part, ignore_errors=True)
+        shutil.copytree(checkpoint, self.part, ignore=shutil.ignore_patterns(*TRAINING_STATE))
+        return read_state(checkpoint)
+
+    def publish_result(self) -> None:
         """Give what was trained, in `part`, its name: adapter/, or model/ when all weights were trained."""
         shutil.rmtree(self.result, ignore_errors=True)  # from a run killed before it was marked as finished
-        for weights in part.glob("*.safetensors"):
+        for weights in self.part.glob("*.safetensors"):
             weights.chmod(0o644)
-        part.rename(self.result)
+        self.part.rename(self.result)
 
     def last_checkpoint(self, max_steps: int) -> pathlib.Path | None:
-        """The newest checkpoint to go on from: whole, and not that of the last step (going on from there, the trainer
-        would make one step too many)."""
+        """The newest checkpoint to go on from: whole, and either with steps to go or with weights in one piece."""
         for path in sorted(self.checkpoints.glob("checkpoint-*"), key=step_of, reverse=True):
-            if step_of(path) < max_steps and damage(path) is None:
+            if damage(path) is None and (any(path.glob("*.safetensors")) or not is_over(path, max_steps)):
                 return path
         return None
 
-    def rewind(self, max_steps: int) -> None:
-        """Forget what lies after the newest checkpoint to go on from: others, and metrics that will come again."""
+    def rewind(self, max_steps: int) -> pathlib.Path | None:
+        """The checkpoint to go on from. What lies after it is forgotten: damaged checkpoints, and metrics that will
+        come again."""
         last = self.last_checkpoint(max_steps)
         reached = step_of(last) if last else 0
         for path in self.checkpoints.glob("checkpoint-*"):
             if step_of(path) > reached:
-                log.warning("removing %s: %s", path.name, damage(path) or "the run was killed just before its end")
+                log.warning("removing %s: %s", path.name, damage(path) or "its weights are in shards")
                 shutil.rmtree(path)
         if self.metrics.is_file():
             lines = self.metrics.read_text().split("\n")[:-1]  # what follows the last newline is a line cut short
-            kept = [line for line in lines if json.loads(line)["step"] <= reached]
-            write_text(self.metrics, "".join(f"{line}\n" for line in kept))
+            write_text(self.metrics, "".join(f"{line}\n" for line in lines if self._step(line) <= reached))
+        return last
+
+    def _step(self, line: str) -> float:
+        try:
+            return json.loads(line)["step"]
+        except (ValueError, KeyError, TypeError):
+            log.warning("%s: left out a line that cannot be read: %.80r", self.metrics, line)
+            return math.inf

@@ -39,8 +39,16 @@ def flops_per_token(model) -> int:
     """
     embeddings = model.get_input_embeddings()
     tied = model.get_output_embeddings() is not None and model.get_output_embeddings().weight is embeddings.weight
-    weights = model.num_parameters() - (0 if tied else embeddings.weight.numel())
-    return 4 * weights + 2 * model.num_parameters(only_trainable=True)
+    looked_up = 0 if tied else embeddings.num_embeddings * embeddings.embedding_dim
+    return 4 * (_parameters(model) - looked_up) + 2 * _parameters(model, only_trainable=True)
+
+
+def _parameters(model, only_trainable: bool = False) -> int:
+    """How many numbers: ZeRO-3 leaves an empty tensor in each process and notes the size of the whole one on it."""
+    sharded = [each for each in model.parameters() if hasattr(each, "ds_numel")]
+    if sharded:
+        return sum(each.ds_numel for each in sharded if each.requires_grad or not only_trainable)
+    return model.num_parameters(only_trainable=only_trainable)
 
 
 def matrix_rate(device: torch.device, dtype: torch.dtype) -> float:

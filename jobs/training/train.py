@@ -18,13 +18,14 @@ from contracts.recipe import Recipe
 from jobs.errors import JobError, Preempted
 from jobs.planning.plan import check_fits
 from jobs.training.base_model import read_base
+from jobs.training.checkpoints import is_over, read_state
 from jobs.training.cpu import yield_waiting_cores
 from jobs.training.files import full_disk_explained
 from jobs.training.launch import check_launch, read_accelerate_config
 from jobs.training.methods import load_base, lora_config, parent_folder
 from jobs.training.prepared import open_prepared, prepare
 from jobs.training.run_folder import Inputs, RunFolder
-from jobs.training.tracking import open_wandb, wandb_mode
+from jobs.training.tracking import open_rows, wandb_mode
 from jobs.training.views import source_digest
 
 log = logging.getLogger(__name__)
@@ -49,10 +50,11 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     if recipe.batch.gpus:
         check_fits(recipe, home)
     with folder.hold() if _is_main() else contextlib.nullcontext(), full_disk_explained(home):
+        last = None
         if _is_main():
             folder.start(recipe, inputs)
-            folder.rewind(recipe.train.max_steps)
-        return _train(recipe, home, folder, inputs, config, mode)
+            last = folder.rewind(recipe.train.max_steps)
+        return _train(recipe, home, folder, inputs, config, mode, last)
 
 
 def _is_main() -> bool:
@@ -72,7 +74,9 @@ def _inputs(recipe: Recipe, home: pathlib.Path, folder: RunFolder) -> Inputs:
     return inputs
 
 
-def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs, config, mode: str) -> dict:
+def _train(
+    recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs, config, mode: str, last: pathlib.Path | None
+) -> dict:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # TRL reports its use to the hub otherwise
     import torch
     from transformers import PreTrainedTokenizerFast
@@ -89,10 +93,18 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
         torch.set_num_threads(max(1, recipe.batch.cpus // config.num_processes))
     make_settings, make_trainer = TRAINERS[recipe.train.method]
     settings = make_settings(recipe, folder.checkpoints, config)  # also starts the process group: loading looks at it
+    if not (config.use_cpu or torch.cuda.is_available()):
+        raise JobError(
+            f"{recipe.train.accelerate} trains on GPUs, PyTorch sees none here; check the driver (nvidia-smi)"
+        )
+    last = _for_all(last)
+    if last and is_over(last, recipe.train.max_steps):  # killed between its last checkpoint and its result
+        state = folder.result_of(last) if _is_main() else read_state(last)
+        return _finish(folder, inputs, state)
     tokenizer = PreTrainedTokenizerFast.from_pretrained(home / "models" / recipe.model.name)
     with contextlib.ExitStack() as stack:
         if _is_main():  # wandb first: when it is wanted and not there, nothing was done in vain
-            wandb_run = stack.enter_context(open_wandb(recipe, folder.run_id, folder.path, mode))
+            wandb_rows = stack.enter_context(open_rows(recipe, folder.run_id, folder.path, mode))
             prepare(recipe, home, folder, inputs.corpus_digest, tokenizer)
         data = open_prepared(recipe, folder)
         preemption, throughput = Preemption(), Throughput()
@@ -102,7 +114,7 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
         if _is_main():
             progress = ProgressBar()
             stack.callback(progress.close)
-            callbacks += [progress, TrainingLog(folder.metrics, wandb_run, throughput, config.num_processes)]
+            callbacks += [progress, TrainingLog(folder.metrics, wandb_rows, throughput, config.num_processes)]
         trainer = make_trainer(
             recipe,
             folder.path,
@@ -115,20 +127,20 @@ def _train(recipe: Recipe, home: pathlib.Path, folder: RunFolder, inputs: Inputs
         )
         trainer.remove_callback(PrinterCallback)
         check_launch(recipe, config, trainer.accelerator)
-        last = _checkpoint_for_all(folder, recipe.train.max_steps)
         if last:
             log.info("going on from %s", last.name)
         trainer.train(resume_from_checkpoint=str(last) if last else None)
         if preemption.stopped:
             raise Preempted(f"ended by SIGTERM after step {trainer.state.global_step}; start it again and it goes on")
-        return _finish(trainer, folder, inputs)
+        _save(trainer, folder.part)
+        return _finish(folder, inputs, asdict(trainer.state))
 
 
-def _checkpoint_for_all(folder: RunFolder, max_steps: int) -> pathlib.Path | None:
+def _for_all(checkpoint: pathlib.Path | None) -> pathlib.Path | None:
     """The checkpoint to go on from, as the first process sees it: all must go on from the same one."""
     import torch
 
-    chosen = [folder.last_checkpoint(max_steps) if _is_main() else None]
+    chosen = [checkpoint]
     if torch.distributed.is_initialized():
         torch.distributed.broadcast_object_list(chosen)
     return chosen[0]
@@ -149,20 +161,23 @@ def _model(recipe: Recipe, home: pathlib.Path, inputs: Inputs) -> dict:
     return {"model": model}
 
 
-def _finish(trainer, folder: RunFolder, inputs: Inputs) -> dict:
-    """Save what was trained and the summary. Every process takes part: with FSDP each one holds a shard."""
-    part = folder.path / ".result.part"
+def _save(trainer, part: pathlib.Path) -> None:
+    """What was trained, in the form of a checkpoint. Every process takes part: with FSDP each one holds a shard."""
     if not trainer.save_sharded_adapter(part):
         if trainer.is_fsdp_enabled:
             trainer.accelerator.state.fsdp_plugin.set_state_dict_type("FULL_STATE_DICT")
         trainer.save_model(str(part))
     trainer.accelerator.wait_for_everyone()
-    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def _finish(folder: RunFolder, inputs: Inputs, state: dict) -> dict:
+    """Publish what lies in the run's `.result.part`, and the summary by the trainer's state."""
+    losses = [entry["loss"] for entry in state["log_history"] if "loss" in entry]
     summary = {
         "run_id": folder.run_id,
         "run": str(folder.path),
         folder.result.name: str(folder.result),
-        "steps": trainer.state.global_step,
+        "steps": state["global_step"],
         "train_loss": round(sum(losses) / len(losses), 4)
         if losses
         else None,  # none when it ended before the first line
@@ -170,6 +185,6 @@ def _finish(trainer, folder: RunFolder, inputs: Inputs) -> dict:
         "unchanged": False,
     }
     if _is_main():
-        folder.publish_result(part)
+        folder.publish_result()
         folder.finish(summary)
     return summary

@@ -89,6 +89,7 @@ def sft_settings(recipe: Recipe, checkpoints: pathlib.Path, config) -> SFTConfig
         save_steps=train.save_steps,
         eval_strategy="steps",
         eval_steps=train.save_steps,
+        restore_callback_states_from_checkpoint=True,  # early stopping counts on
         metric_for_best_model="eval_loss",
         greater_is_better=False,
         disable_tqdm=True,

@@ -7,6 +7,7 @@ import time
 from transformers import TrainerCallback
 
 from jobs.training.throughput import Throughput, flops_per_token, matrix_rate, peak_memory_gib
+from jobs.training.tracking import Rows
 
 MEASURED = ("loss", "grad_norm", "learning_rate", "entropy", "mean_token_accuracy", "epoch", "eval_loss")
 """What of the trainer's logs is kept. Losses and entropy are nats a token, over the tokens that are trained."""
@@ -20,8 +21,8 @@ class TrainingLog(TrainerCallback):
     begins), `memory_gib` (peak of this process), `padding_share` (of this process).
     """
 
-    def __init__(self, path: pathlib.Path, wandb_run, throughput: Throughput, processes: int):
-        self.path, self.wandb_run, self.throughput, self.processes = path, wandb_run, throughput, processes
+    def __init__(self, path: pathlib.Path, wandb_rows: Rows, throughput: Throughput, processes: int):
+        self.path, self.wandb_rows, self.throughput, self.processes = path, wandb_rows, throughput, processes
         self.seconds, self.tokens = 0.0, 0
         self.step_began = 0.0
 
@@ -54,7 +55,7 @@ class TrainingLog(TrainerCallback):
             self.seconds, self.tokens = 0.0, tokens
         with self.path.open("a") as file:
             file.write(json.dumps(line) + "\n")
-        self.wandb_run.log(line, step=state.global_step)
+        self.wandb_rows.log(line, state.global_step)
 
 
 def _trained(model):

@@ -39,8 +39,13 @@ def with_adapter(settings: dict[str, Any], named: str = "") -> dict[str, Any]:
     the newest of the recipe.
 
     Raises:
-        AirflowFailException: there is no such adapter.
+        AirflowFailException: there is no such adapter, or the run that triggered this trained a whole model.
     """
+    if settings.get("adapter", "") is None:
+        raise AirflowFailException(
+            "the run that triggered this trained the whole model (train.tuning: full) and published no adapter; the "
+            "engine serves adapters: nothing is rolled out"
+        )
     reference = settings.get("adapter") or named
     manifest = _manifest(home() / "adapters", checked_recipe(settings).name, reference)
     verdict = {"metrics": manifest.metrics, "passed": manifest.passed, "reasons": list(manifest.reasons)}

@@ -110,6 +110,34 @@ def test_a_second_run_does_nothing(home):
     assert [path.name for path in (home / "adapters").iterdir() if path.is_dir()] == [before["adapter"]]
 
 
+def test_the_manifest_has_the_verdict_of_the_latest_evaluation(home, tmp_path, caplog):
+    """Weights and configuration stay what they were, and so does the day of publication."""
+    other = shutil.copytree(home, tmp_path / "home")
+    first = run(other)
+    folder = pathlib.Path(first["path"])
+    kept = {path.name: path.stat() for path in folder.iterdir() if path.name != "manifest.json"}
+    before = AdapterManifest.model_validate_json((folder / "manifest.json").read_text())
+    caplog.set_level("INFO")
+    stricter = ("evaluate.criteria=[{metric: loss, better: lower, margin: 100}]", "evaluate.split=valid")
+    second = run(other, "first", *stricter)
+    assert second["path"] == first["path"] and second["unchanged"] is False
+    after = AdapterManifest.model_validate_json((folder / "manifest.json").read_text())
+    assert before.passed is True and after.passed is False and list(after.reasons) == second["reasons"]
+    assert dict(after.metrics) == second["metrics"] != first["metrics"]
+    same = {"created_at", "version", "run_id", "step", "rank"}
+    assert after.model_dump(include=same) == before.model_dump(include=same)
+    assert {name: (folder / name).stat() for name in kept} == kept and len(list(folder.iterdir())) == 3
+    assert "published before (passed): its manifest has the new figures (failed)" in caplog.text
+    assert run(other, "first", *stricter) == second | {"unchanged": True}
+
+
+def test_a_published_folder_with_a_broken_manifest_is_refused(home, tmp_path):
+    other = shutil.copytree(home, tmp_path / "home")
+    pathlib.Path(run(other)["path"], "manifest.json").write_text("{")
+    with pytest.raises(JobError, match=r"manifest.json: no manifest that can be read .*remove the folder, publish ag"):
+        run(other)
+
+
 def test_what_a_killed_publication_left_is_no_obstacle(home):
     before = run(home)
     part = home / "adapters" / f".{before['adapter']}.part"
@@ -159,7 +187,7 @@ def test_an_adapter_that_is_no_number_is_not_published(home, tmp_path):
     shutil.copytree(home, other, ignore=shutil.ignore_patterns("adapters", "evaluation.json", "checkpoint-*"))
     weights = other / "runs/demo/first/adapter/adapter_model.safetensors"
     save_file({name: tensor * float("nan") for name, tensor in load_file(weights).items()}, weights)
-    with pytest.raises(JobError, match="the adapter's loss is nan, it is not published; train it again"):
+    with pytest.raises(JobError, match="its loss is nan, it is of no use; train it again"):
         run(other)
     assert not (other / "adapters").exists()
 

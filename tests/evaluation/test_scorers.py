@@ -98,6 +98,13 @@ def test_the_seed_decides_the_questions():
     assert len(first) == 10 and len({question.source for question in first}) == 10
 
 
+def test_wrong_answers_are_as_long_as_the_true_one():
+    pool = [turn(f"t{n}", " ".join(f"w{n}x{k}" for k in range(length))) for n, length in enumerate([3, 30, 300] * 8)]
+    for question in draw_questions(pool, 24, 3, seed=1):
+        lengths = [len(option.split()) for option in question.options]
+        assert len(set(lengths)) == 1
+
+
 def test_a_copy_of_the_true_post_is_no_wrong_answer():
     copies = ["The bell rings.", "the bell RINGS!", "So the bell rings.", "“The bell” rings"]
     pool = [turn(f"t{n}", text) for n, text in enumerate([*copies, "A fox runs home.", "Nobody answered at all."])]

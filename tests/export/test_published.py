@@ -8,6 +8,7 @@ import pytest
 from jobs.errors import JobError
 from jobs.export.published import find_published
 from tests.export.conftest import arguments
+from tests.training import tiny
 
 
 @pytest.fixture
@@ -66,3 +67,11 @@ def test_what_is_not_there_is_named(published, home):
     shutil.rmtree(home / "runs")
     with pytest.raises(JobError, match="nobody can say how"):
         find_published(published.recipe, home, arguments(adapter=published.reference))
+
+
+def test_a_run_that_trained_the_whole_model_has_no_adapter(published, home):
+    shutil.copytree(published.home / "corpus", home / "corpus")
+    full = ("train.tuning=full", "rollout.approval=never", "train.max_steps=1", "train.wandb.mode=disabled")
+    model = tiny.trained(home, "whole", *full)["model"]
+    with pytest.raises(JobError, match=f"trained the whole model .*merge and quantize take adapters.*{model}"):
+        find_published(published.recipe, home, arguments("whole"))

@@ -72,6 +72,24 @@ def test_nf4_with_its_constants(tmp_path):
     assert qlora["tokens_per_second"] < planned(guild(), tmp_path)["tokens_per_second"]
 
 
+def test_a_quantised_base_has_to_fit_whole_while_it_loads(tmp_path):
+    qlora = ["train.quantization=nf4", "train.accelerate=fsdp2_qlora_8gpu.yaml"]
+    loading = planned(guild(*qlora), tmp_path)
+    assert loading["fits"] and loading["loading_gib"] == pytest.approx(34.6, abs=2)
+    assert loading["gpu_memory_gib"] < 23
+    small = planned(guild(*qlora, "batch.gpu=RTX-4090"), tmp_path)
+    assert not small["ok"] and small["gpu_memory_gib"] < small["gpu_gib"]
+    assert warned(small, "while it loads each GPU holds the whole quantised base")
+    with pytest.raises(JobError, match="while it loads"):
+        plan.check_fits(guild(*qlora, "batch.gpu=RTX-4090"), tmp_path)
+    assert planned(guild(), tmp_path)["loading_gib"] == 0
+
+
+def test_int8_cannot_be_sharded(tmp_path):
+    with pytest.raises(JobError, match=r"fsdp2_8gpu.yaml shards the weights, and int8 weights cannot be sharded"):
+        planned(guild("train.quantization=int8"), tmp_path)
+
+
 def test_full_tuning_needs_sixteen_bytes_a_parameter(tmp_path):
     full = planned(guild("train.tuning=full", "rollout.approval=never", "train.learning_rate=1e-5"), tmp_path)
     items = full["memory_gib"]
@@ -93,7 +111,7 @@ def test_what_is_advised_makes_it_fit(tmp_path):
 
 def test_train_is_refused_before_anything_is_loaded(tmp_path):
     with pytest.raises(
-        JobError, match=r"needs 28\.\d GiB \(weights: 16\.\d\), RTX-4090 has 23\.5; it would fit with --set"
+        JobError, match=r"needs 28\.\d GiB \(weights: 16\.\d\), RTX-4090 has 23\.5; it would fit with 16 GPUs"
     ):
         plan.check_fits(guild("batch.gpu=RTX-4090"), tmp_path)
     plan.check_fits(guild(), tmp_path)

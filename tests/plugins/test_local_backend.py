@@ -141,6 +141,32 @@ def test_a_job_that_ignores_sigterm_is_killed(backend, python_job, tmp_path):
     assert not lives(pid)
 
 
+@pytest.mark.parametrize(("grace", "saved"), [(20, True), (0.5, False)])
+def test_a_job_has_its_grace_to_save_what_it_has_though_its_launcher_is_gone(
+    backend, python_job, tmp_path, grace, saved
+):
+    training = (
+        "import os, signal, time\n"
+        "def save(*_): time.sleep(3); open('saved', 'w').write('all'); os._exit(143)\n"
+        "signal.signal(signal.SIGTERM, save)\n"
+        "open('children', 'w').write(str(os.getpid()))\n"
+        "time.sleep(300)"
+    )
+    spec = python_job(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {training!r}])", grace_s=grace)
+    backend.submit(spec)
+    [pid] = pids_in(tmp_path / "children", 1)
+    backend.cancel(spec.submission_id)
+    assert end_of(backend, spec.submission_id).state is JobState.CANCELLED
+    assert (tmp_path / "saved").exists() == saved and not lives(pid)
+
+
+def test_torchrun_gives_its_workers_the_same_grace(backend, python_job, tmp_path):
+    spec = python_job("import os; open('seen', 'w').write(os.environ['TORCH_ELASTIC_SHUTDOWN_TIMEOUT'])", grace_s=90)
+    backend.submit(spec)
+    end_of(backend, spec.submission_id)
+    assert (tmp_path / "seen").read_text() == "90"
+
+
 def test_cancelling_a_job_that_has_not_started_keeps_it_from_starting(backend, python_job, tmp_path):
     spec = python_job(COUNT_STARTS)
     (backend.folder / spec.submission_id).mkdir(parents=True)

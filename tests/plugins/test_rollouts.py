@@ -52,6 +52,11 @@ def test_the_adapter_of_the_event_wins_over_all():
     assert with_adapter(settings, "demo@aaaaaaaaaaaa")["adapter"] == "demo@bbbbbbbbbbbb"
 
 
+def test_a_run_that_trained_the_whole_model_has_nothing_to_roll_out():
+    with pytest.raises(AirflowFailException, match="published no adapter; the engine serves adapters"):
+        with_adapter(SETTINGS | {"adapter": None})
+
+
 @pytest.mark.parametrize(
     ("recipe", "named", "missing"),
     [("demo", "demo@ffffffffffff", "demo@ffffffffffff"), ("roleplay_guild", "", "adapter of recipe 'roleplay_guild'")],

@@ -139,3 +139,25 @@ def test_the_recipes_chat_template_becomes_the_models(tmp_path):
     asked = tokenizer.apply_chat_template([{"role": "user", "content": "Hello."}], tokenize=False)
     assert "USER:\nHello." in asked and "<|im_start|>user" not in asked
     assert not first["unchanged"] and base_model.run(recipe, tmp_path, tiny.arguments("none"))["unchanged"]
+
+
+def test_two_recipes_cannot_give_one_model_two_templates(tmp_path):
+    tiny.write_base(tmp_path / "tiny")
+    demo = tiny.ROOT / "recipes" / "demo.yaml"
+    for template in ("vicuna.jinja", "inst.jinja"):  # one recipe may think again
+        first = load_recipe(demo, [*tiny.overrides(tmp_path), f"train.chat.template={template}"])
+        assert not base_model.run(first, tmp_path, tiny.arguments("none"))["unchanged"]
+    for template in ("vicuna.jinja", "null"):
+        other = load_recipe(demo, [*tiny.overrides(tmp_path), "name=other", f"train.chat.template={template}"])
+        with pytest.raises(JobError, match=r"recipe demo gave this model the chat template inst\.jinja.*model\.name"):
+            base_model.run(other, tmp_path, tiny.arguments("none"))
+
+
+def test_the_files_of_a_local_folder_stay_as_they_are(tmp_path):
+    """They are linked, not copied."""
+    tiny.write_base(tmp_path / "tiny")
+    weights = tmp_path / "tiny" / "model.safetensors"
+    weights.chmod(0o640)
+    recipe = load_recipe(tiny.ROOT / "recipes" / "demo.yaml", tiny.overrides(tmp_path))
+    base_model.run(recipe, tmp_path, tiny.arguments("none"))
+    assert weights.stat().st_mode & 0o777 == 0o640

@@ -1,5 +1,6 @@
 """Runs that end before their last step, and runs that go on from a damaged disk."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -9,6 +10,7 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from jobs.errors import JobError
@@ -84,13 +86,23 @@ def wait_for(condition, job: subprocess.Popen, log: pathlib.Path) -> None:
         time.sleep(0.02)
 
 
+def wait_until_gone(job: subprocess.Popen) -> None:
+    """Until no process of the job's group is left."""
+    until = time.monotonic() + 120
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < until:
+            os.killpg(job.pid, 0)
+            time.sleep(0.1)
+        pytest.fail("the job goes on after SIGTERM")
+
+
 def test_sigterm_writes_a_checkpoint_and_the_run_goes_on_from_there(home, started):
     long = ["train.max_steps=4000", "train.save_steps=4000", "train.wandb.mode=disabled"]
     job, folder, log = started("preempted", *long), run_of(home, "preempted"), home / "preempted.log"
     wait_for(lambda: (folder / "metrics.jsonl").exists() and len(losses(folder)) >= 5, job, log)
     os.killpg(job.pid, signal.SIGTERM)
-    job.wait(timeout=120)
-    assert job.returncode != 0
+    assert job.wait(timeout=120) != 0
+    wait_until_gone(job)  # the launcher does not wait for its child
     assert "train: ended by SIGTERM after step" in log.read_text()
     (checkpoint,) = (folder / "checkpoints").glob("checkpoint-*")
     step = int(checkpoint.name.rpartition("-")[2])
@@ -154,6 +166,37 @@ def test_early_stop_ends_a_run_that_learns_no_more(home):
     assert (run_of(home, "early") / "adapter").is_dir()
 
 
+def test_a_run_killed_after_its_early_stop_does_not_train_on(home):
+    wanted = ["train.early_stop.patience=2", "train.early_stop.min_improvement=10", "train.save_steps=2"]
+    folder = run_of(home, "early-killed")
+    whole = tiny.trained(home, "early-killed", *wanted)
+    weights = (folder / "adapter" / "adapter_model.safetensors").read_bytes()
+    (folder / "train.json").unlink()
+    shutil.rmtree(folder / "adapter")
+    again = tiny.trained(home, "early-killed", *wanted)
+    assert again == whole and again["steps"] == 6
+    assert (folder / "adapter" / "adapter_model.safetensors").read_bytes() == weights
+    assert not list((folder / "adapter").glob("optimizer*"))
+
+
+def test_early_stop_goes_on_counting_after_a_kill(home):
+    wanted = ["train.early_stop.patience=3", "train.early_stop.min_improvement=10", "train.save_steps=2"]
+    tiny.trained(home, "counting", *wanted, "train.keep_checkpoints=9")
+    folder = run_of(home, "counting")
+    (folder / "train.json").unlink()
+    shutil.rmtree(folder / "checkpoints" / "checkpoint-8")
+    assert tiny.trained(home, "counting", *wanted, "train.keep_checkpoints=9")["steps"] == 8
+
+
+def test_a_line_of_metrics_that_cannot_be_read_costs_that_line(home, straight, caplog):
+    folder = interrupted(home, straight, "bad-line")
+    kept = (folder / "metrics.jsonl").read_text().splitlines()
+    (folder / "metrics.jsonl").write_text("\n".join([kept[0], "\0\0\0", *kept[2:]]) + "\n")
+    assert tiny.trained(home, "bad-line", "train.keep_checkpoints=9")["steps"] == 24
+    assert "left out a line that cannot be read" in caplog.text
+    assert losses(folder)[0] == json.loads(kept[0])["loss"]
+
+
 def test_early_stop_needs_something_to_watch(home, tmp_path):
     other = tiny.prepare(tmp_path)
     for path in (other / "corpus" / "demo" / tiny.CORPUS / "valid").iterdir():
@@ -207,3 +250,15 @@ def test_without_wandb_a_run_that_must_have_it_never_begins(home, no_wandb):
     with pytest.raises(JobError, match=r"wandb: .*check the network and WANDB_API_KEY, or choose mode auto"):
         tiny.trained(home, "refused", "train.wandb.mode=online")
     assert not (run_of(home, "refused") / "metrics.jsonl").exists()
+
+
+def test_a_wandb_that_dies_costs_its_rows_and_not_the_run(home, started):
+    """Killed is the process of wandb that writes, of a job of its own: it would be that of other tests."""
+    job, folder, log = started("orphaned", "train.wandb.mode=offline"), run_of(home, "orphaned"), home / "orphaned.log"
+    wait_for(lambda: (folder / "metrics.jsonl").exists() and losses(folder), job, log)
+    for process in psutil.Process(job.pid).children(recursive=True):
+        if process.name().startswith("wandb"):
+            process.kill()
+    assert job.wait(timeout=120) == 0, log.read_text()[-2000:]
+    assert len(losses(folder)) == 24
+    assert log.read_text().count("metrics.jsonl has every row") == 1

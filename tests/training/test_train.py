@@ -201,7 +201,7 @@ def test_unknown_accelerate_config(home):
         tiny.trained(home, "tpu", "train.accelerate=tpu.yaml")
 
 
-def test_another_strategy_than_asked_for_is_an_error(home):
+def test_another_strategy_than_asked_for_is_an_error(home, monkeypatch):
     from accelerate import Accelerator
     from accelerate.utils import DistributedType
 
@@ -211,8 +211,17 @@ def test_another_strategy_than_asked_for_is_an_error(home):
     config = read_accelerate_config(recipe)
     check_launch(recipe, config, Accelerator(cpu=True))
     config.distributed_type = DistributedType.FSDP
+    with pytest.raises(JobError, match=r"cpu.yaml asks for FSDP, ACCELERATE_USE_FSDP is not set: start with"):
+        check_launch(recipe, config)
+    monkeypatch.setenv("ACCELERATE_USE_FSDP", "true")
+    check_launch(recipe, config)
     with pytest.raises(JobError, match=r"cpu.yaml asks for FSDP, Accelerate runs NO"):
         check_launch(recipe, config, Accelerator(cpu=True))
+
+
+def test_a_training_on_gpus_without_one_ends_before_the_model_is_loaded(home):
+    with pytest.raises(JobError, match=r"single_gpu.yaml trains on GPUs, PyTorch sees none here"):
+        tiny.trained(home, "no-gpu", "train.accelerate=single_gpu.yaml", "batch.gpus=1")
 
 
 def test_missing_inputs_name_the_job_that_makes_them(tmp_path, home):

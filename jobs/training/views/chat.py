@@ -25,7 +25,7 @@ def chat(threads: Iterable[dict], tokenizer, train: Train, report: ViewReport) -
         JobError: the model has no usable chat template, or the template would train wrong tokens.
     """
     encoder = TurnEncoder(tokenizer, training_template(tokenizer, train.chat.template))
-    cutter = Cutter(encoder, train.max_length, train.overlap, report)
+    cutter = Cutter(encoder, train, report)
     return cutter.samples(_tellings(threads, train.chat.characters, report))
 
 

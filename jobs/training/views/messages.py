@@ -23,7 +23,7 @@ def messages(rows: Iterable[tuple[str, MessagesRow]], tokenizer, train: Train, r
         JobError: the model has no usable chat template, or the template would train wrong tokens.
     """
     encoder = TurnEncoder(tokenizer, training_template(tokenizer, train.chat.template))
-    cutter = Cutter(encoder, train.max_length, train.overlap, report)
+    cutter = Cutter(encoder, train, report)
     return cutter.samples(_scenes(rows, report))
 
 

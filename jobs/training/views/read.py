@@ -41,6 +41,8 @@ def stream_samples(
             template cannot be trained with; tokens are unaccounted for.
     """
     train = recipe.train
+    if split != "train":  # samples that are measured one by one need not fill rows: each has all the context that fits
+        train = train.model_copy(update={"packing": False})
     report.view, report.template = train.view, train.chat.template
     if train.view in OF_ROWS:
         view, kind = OF_ROWS[train.view]

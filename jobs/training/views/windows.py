@@ -8,7 +8,9 @@ import bisect
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from random import Random
 
+from contracts.recipe import Train
 from contracts.scene import ChatMessage, Post
 from jobs.training.views.report import ViewReport
 from jobs.training.views.sample import IGNORED, Sample, sample
@@ -18,6 +20,9 @@ Messages = list[ChatMessage]
 
 BATCH = 512
 """Exchanges that are encoded at a time."""
+EARLY_SHARE, EARLY_LEAST = 0.5, 0.05
+"""Share of windows that stop growing early, and the least part of max_length at which one may. Rows of 1,024 tokens
+become 97 % full instead of 87 % (`make bench-train`), for 2 % more tokens of repeated context."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,9 +92,9 @@ class _Growing:
 class Cutter:
     """Cuts scenes into windows of at most `max_length` tokens, and counts what becomes of each token."""
 
-    def __init__(self, encoder: TurnEncoder, max_length: int, overlap: int, report: ViewReport):
-        self._encoder, self._overlap, self._report = encoder, overlap, report
-        self._limit = max_length - len(encoder.tail)
+    def __init__(self, encoder: TurnEncoder, train: Train, report: ViewReport):
+        self._encoder, self._overlap, self._report = encoder, train.overlap, report
+        self._limit, self._packing = train.max_length - len(encoder.tail), train.packing
 
     def samples(self, scenes: Iterable[Scene]) -> Iterator[Sample]:
         """The windows of all scenes, in order."""
@@ -100,6 +105,8 @@ class Cutter:
                 yield from self._windows(scene, list(itertools.islice(pieces, len(scene.exchanges))))
 
     def _windows(self, scene: Scene, pieces: list[Piece]) -> Iterator[Sample]:
+        sizes = self._sizes(scene.source)
+        size = next(sizes)
         window: _Growing | None = None
         told: Told = []  # since the scene last had a gap
         for exchange, piece in zip(scene.exchanges, pieces, strict=True):
@@ -109,7 +116,7 @@ class Cutter:
                 self._report.count_left_out("no_reply", piece.context)
                 continue
             forged = self._encoder.forges(exchange.messages)
-            if window and not forged and window.size + len(piece.ids) <= self._limit:
+            if window and not forged and window.size + len(piece.ids) <= size:
                 window.told.append((exchange, piece))
                 told.append((exchange, piece))
                 continue
@@ -119,10 +126,21 @@ class Cutter:
                 self._leave_out("special_token", piece)
                 window = None
             else:
-                window = self._open(scene.system, exchange, piece, told)
+                window, size = self._open(scene.system, exchange, piece, told), next(sizes)
             told = [*told, window.told[-1]] if window else []
         if window:
             yield self._close(scene, window)
+
+    def _sizes(self, source: str) -> Iterator[int]:
+        """Tokens to which each next window of a scene grows; the same at each call.
+
+        Windows that all grow as far as they can are of nearly one size, and packing finds none that fills the rest of
+        a row. So every other one, by chance, stops growing earlier. A single long turn is never cut for that.
+        """
+        random = Random(source)
+        while True:
+            early = self._packing and random.random() < EARLY_SHARE
+            yield round(self._limit * random.uniform(EARLY_LEAST, 1)) if early else self._limit
 
     def _leave_out(self, reason: str, piece: Piece) -> None:
         self._report.count_cut(reason, piece.trained)

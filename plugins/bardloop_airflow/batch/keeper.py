@@ -2,7 +2,7 @@
 
 In: FOLDER/spec.json. Out: FOLDER/pid, stdout, stderr, exit_code. It lives in a session of its own, so it and the job
 outlive whoever submitted them. SIGTERM asks it to end the job: SIGTERM to the job's process group, SIGKILL after
-GRACE_S seconds. A time limit does the same and gives exit code 124, as timeout(1) does.
+the grace_s seconds of its spec. A time limit does the same and gives exit code 124, as timeout(1) does.
 """
 
 import ctypes
@@ -17,7 +17,6 @@ import time
 
 import process  # run as a script, so this file's folder is on sys.path
 
-GRACE_S = 10.0
 TIMED_OUT = 124
 CANNOT_START = 127
 PR_SET_CHILD_SUBREAPER = 36
@@ -48,7 +47,7 @@ def keep(folder: pathlib.Path) -> int:
             job = subprocess.Popen(
                 spec["command"],
                 cwd=spec["working_directory"],
-                env=os.environ | spec["environment"],
+                env=os.environ | {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(spec["grace_s"]))} | spec["environment"],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
@@ -60,18 +59,18 @@ def keep(folder: pathlib.Path) -> int:
             return CANNOT_START
         pids = {"keeper": process.identity(os.getpid()), "job": process.identity(job.pid)}
         write_atomically(folder / "pid", json.dumps(pids))
-        timed_out = wait(job.pid, spec["time_limit_s"])
+        timed_out = wait(job.pid, spec["time_limit_s"], spec["grace_s"])
         if timed_out:
             stderr.write(f"batch: the time limit of {spec['time_limit_s']:g} s was reached, job ended\n".encode())
     code = finish(job.pid)
     return TIMED_OUT if timed_out else code
 
 
-def wait(job: int, time_limit: float | None) -> bool:
+def wait(job: int, time_limit: float | None, grace: float) -> bool:
     """Wait until the job's first process has ended, and make it end when asked to. Whether the time limit was hit."""
     timed_out = ending = False
     wake_at = None if time_limit is None else time.monotonic() + time_limit
-    while not has_ended(job):
+    while not has_ended(job) or (ending and children_besides(job)):  # a launcher ends before the training it launched
         if wake_at is None:
             event = signal.sigwaitinfo(SIGNALS)
         else:
@@ -80,10 +79,11 @@ def wait(job: int, time_limit: float | None) -> bool:
             continue
         if ending and event is None:
             process.signal_group(job, signal.SIGKILL)
-        elif not ending:
+            break
+        if not ending:
             ending, timed_out = True, event is None
+            wake_at = time.monotonic() + grace
             process.signal_group(job, signal.SIGTERM)
-        wake_at = time.monotonic() + GRACE_S
     return timed_out
 
 
@@ -94,6 +94,12 @@ def has_ended(job: int) -> bool:
             return True
         os.waitpid(child.si_pid, 0)
     return False
+
+
+def children_besides(job: int) -> list[int]:
+    """What else of the job still runs. It became the keeper's when its own parent ended."""
+    children = [child for child in process.children_of(os.getpid()) if child != job]
+    return [child for child in children if os.waitpid(child, os.WNOHANG) == (0, 0)]
 
 
 def finish(job: int) -> int:

@@ -114,6 +114,7 @@ class BatchJobOperator(BaseOperator):
         batch = recipe.batch
         launcher = accelerate_launcher(recipe.train.accelerate, batch.processes)
         resources = batch.model_dump(include={"cpus", "gpus", "processes", "memory_gib"})
+        resources["grace_s"] = batch.grace_seconds
         resources["time_limit_s"] = batch.time_limit_hours * 3600
         return job_command(*arguments, self.arguments, launcher), resources
 
@@ -153,7 +154,7 @@ class BatchJobOperator(BaseOperator):
     def _describe_events(self, outlet_events, summary: Mapping[str, Any]) -> None:
         """Say in the outlets' events what they are about."""
         facts = {"recipe": self.settings["recipe"], "overrides": list(self.settings["overrides"])}
-        facts |= {name: summary[name] for name in self.event_facts}
+        facts |= {name: summary.get(name) for name in self.event_facts}
         for outlet in self.outlets:
             outlet_events[outlet].extra = facts
 
