@@ -93,6 +93,8 @@ class RunFolder:
     def start(self, recipe: Recipe, inputs: Inputs) -> None:
         """Write down what goes in, before anything else is done."""
         self.checkpoints.mkdir(parents=True, exist_ok=True)
+        for left in self.path.glob(".*.tmp"):  # by a process that was killed while it wrote
+            left.unlink()
         write_text(self.path / "config.yaml", yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False))
         write_json(self.path / "run.json", asdict(inputs))
 

