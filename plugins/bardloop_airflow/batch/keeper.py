@@ -72,8 +72,13 @@ def keep(folder: pathlib.Path) -> int:
 def wait(job: int, time_limit: float | None, grace: float) -> bool:
     """Wait until the job's first process has ended, and make it end when asked to. Whether the time limit was hit."""
     timed_out = ending = False
+    asked: set[int] = set()
     wake_at = None if time_limit is None else time.monotonic() + time_limit
-    while not has_ended(job) or (ending and children_besides(job)):  # a launcher ends before the training it launched
+    while not has_ended(job) or (ending and (left := children_besides(job))):
+        if has_ended(job):  # a launcher that did not wait for the training, which may be in a session of its own
+            for child in set(left) - asked:
+                os.kill(child, signal.SIGTERM)
+            asked |= set(left)
         if wake_at is None:
             event = signal.sigwaitinfo(SIGNALS)
         else:
