@@ -1,7 +1,7 @@
 """How full packed samples are: `python packing_fill.py HOME LENGTH`.
 
 In: the corpus under HOME. Out: one JSON line: `fill`, the share of LENGTH that a packed row holds, the emptiest row
-left out (it holds what was over), and `samples` a row.
+left out (it holds what was over).
 """
 
 import json
@@ -28,7 +28,7 @@ def main(home: pathlib.Path, length: int) -> None:
         (len(row["input_ids"]) for row in pack_dataset(Dataset.from_list(rows), length, "bfd")), reverse=True
     )
     whole = packed[:-1] or packed
-    print(json.dumps({"fill": sum(whole) / (len(whole) * length), "samples": len(rows) / len(packed)}))
+    print(json.dumps({"fill": sum(whole) / (len(whole) * length)}))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The peer: TRL's SFTTrainer with its defaults and LoRA. `python trl_default.py HOME STEPS LENGTH`.
+"""The peer: TRL's SFTTrainer with its defaults and LoRA. `python trl_default.py HOME STEPS LENGTH [float32]`.
 
 In: the corpus and the base model under HOME. Out: one JSON line with its trained tokens a second. Told otherwise
-than by default: no bfloat16, which this kind of machine emulates, and nowhere to report to.
+than by default: nowhere to report to; with `float32` also that it shall not use bfloat16, which most CPUs emulate.
 """
 
 import json
@@ -32,7 +32,7 @@ class Clock(TrainerCallback):
             self.begin = time.perf_counter()
 
 
-def main(home: pathlib.Path, steps: int, length: int) -> None:
+def main(home: pathlib.Path, steps: int, length: int, dtype: str | None = None) -> None:
     folder = home / "models" / "SmolLM2-135M-Instruct"
     tokenizer = PreTrainedTokenizerFast.from_pretrained(folder)
     rows = []
@@ -45,7 +45,7 @@ def main(home: pathlib.Path, steps: int, length: int) -> None:
         max_steps=steps + 1,
         max_length=length,
         use_cpu=True,
-        bf16=False,
+        bf16=False if dtype == "float32" else None,
         report_to="none",
         save_strategy="no",
         disable_tqdm=True,
@@ -73,4 +73,4 @@ def main(home: pathlib.Path, steps: int, length: int) -> None:
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(pathlib.Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:])
