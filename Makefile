@@ -4,10 +4,10 @@ PYTHON := .venv/bin/python
 LOCKS := requirements/dev.txt requirements/models.txt
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast bench-corpus bench-train lint format lock clean
+.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults lint format lock clean
 
-demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go
-	@exec $(PYTHON) -m demo up
+demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go; SET="batch.backend=ray" changes the recipe
+	@exec $(PYTHON) -m demo up $(addprefix --set=,$(SET))
 
 down: $(ENVIRONMENT)  ## stop every process that `make demo` started
 	@exec $(PYTHON) -m demo down
@@ -29,6 +29,12 @@ bench-corpus: $(ENVIRONMENT)  ## corpus job against a pandas script on 1 GB; OPT
 
 bench-train: $(ENVIRONMENT)  ## training speed against TRL's defaults; on a GPU: python -m benchmarks.training.gpu
 	@exec $(PYTHON) -m benchmarks.training.run $(OPTIONS)
+
+bench-airflow: $(ENVIRONMENT)  ## what Airflow costs: imports, a whole loop, a job that waits
+	@exec $(PYTHON) -m benchmarks.airflow.run $(OPTIONS)
+
+bench-faults: $(ENVIRONMENT)  ## kill -9 of Airflow's parts, in 50 random schedules
+	@exec $(PYTHON) -m benchmarks.faults.run $(OPTIONS)
 
 lint: $(ENVIRONMENT)  ## style and import rules
 	$(PYTHON) -m ruff check .

@@ -32,6 +32,8 @@ class AdapterManifest(BaseModel):
     """`name@version` of the adapter that this one was trained on from, None when it started fresh."""
     step: int | None = None
     """The training step whose checkpoint was chosen; None in manifests from before there was a choice."""
+    votes: int = 0
+    """Conversations preferred on the web site that were in its training data, each counted once."""
     metrics: dict[str, float] = {}
     """From evaluation.json, e.g. `test/loss`, `test/base_loss`, `test/perplexity`."""
     passed: bool | None = None

@@ -19,6 +19,8 @@ class JobSpec(BaseModel):
     cpus: int = 1
     gpus: int = 0
     processes: int = 1
+    machines: int = 1
+    """cpus and memory are of each machine; gpus and processes are totals over all of them."""
     memory_gib: float | None = None
     time_limit_s: float | None = None
     grace_s: Annotated[float, Field(gt=0)] = 10

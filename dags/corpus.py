@@ -22,9 +22,11 @@ from datetime import timedelta
 from airflow.sdk import dag, task
 
 from bardloop_airflow.assets import CORPUS
+from bardloop_airflow.links import CorpusReportLink
+from bardloop_airflow.notifications import tell_failure
 from bardloop_airflow.operators.batch_job import BatchJobOperator
-from bardloop_airflow.report_link import CorpusReportLink
 from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
+from bardloop_airflow.task_defaults import DEFAULTS, DOWNLOADS
 
 
 @dag(
@@ -33,7 +35,8 @@ from bardloop_airflow.run_settings import checked_recipe, current_settings, reci
     schedule=None,
     params=recipe_params(),
     max_active_runs=1,
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
+    default_args=DEFAULTS,
+    on_failure_callback=tell_failure,
 )
 def corpus():
     @task
@@ -47,21 +50,24 @@ def corpus():
     chosen = settings()
     each_part = parts(chosen)
 
-    def for_each_part(task_id, job):
+    def for_each_part(task_id, job, **options):
         mapped = BatchJobOperator.partial(
-            task_id=task_id, job=job, settings=chosen, map_index_template="{{ task.arguments['part'] }}"
+            task_id=task_id, job=job, settings=chosen, map_index_template="{{ task.arguments['part'] }}", **options
         )
         return mapped.expand(arguments=each_part)
 
+    download = for_each_part("download", "download", pool=DOWNLOADS, execution_timeout=timedelta(days=2))
+    parse = for_each_part("parse", "corpus", execution_timeout=timedelta(days=1))
     build = BatchJobOperator(
         task_id="build",
         job="corpus",
         settings=chosen,
+        execution_timeout=timedelta(days=1),
         outlets=[CORPUS],
         event_facts=["digest"],
         links=[CorpusReportLink()],
     )
-    for_each_part("download", "download") >> for_each_part("parse", "corpus") >> build
+    download >> parse >> build
 
 
 corpus()

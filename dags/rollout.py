@@ -5,14 +5,14 @@ Hands an adapter to the running inference service, which checks it, loads it bes
 answers, and not as the base does) and only then makes it the stable version. When anything is wrong, the old version
 stays and the task `promote` says why.
 
-**When it runs:** when the DAG `train` has published an adapter, or when you trigger it.
+**When it runs:** when the DAG `train` or `retrain` has published an adapter, or when you trigger it.
 
 **What you choose:** the recipe, and which adapter (`name@version`; empty: the newest of the recipe).
 
 **Approval:** where the recipe says `rollout.approval: person`, the run waits in the task `approval`: open it and
-answer under *Required Actions*. *Reject*, or no answer within three days: it is not promoted. Where it says
-`automatic`, an adapter that its evaluation found no better than its base or its parent is left alone; `never` leaves
-all of them alone.
+answer under *Required Actions*, where its evaluation and the votes so far are shown. *Reject*, or no answer within
+three days: it is not promoted. Where it says `automatic`, an adapter that its evaluation found no better than its base
+or its parent is left alone; `never` leaves all of them alone.
 
 **Source:** `serving/`, `plugins/bardloop_airflow/serving/`.
 """
@@ -23,8 +23,11 @@ from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag, task
 
 from bardloop_airflow.assets import ADAPTER
+from bardloop_airflow.evidence import evidence
+from bardloop_airflow.notifications import tell_failure
 from bardloop_airflow.rollouts import adapter_param, promote, with_adapter
 from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
+from bardloop_airflow.task_defaults import DEFAULTS
 
 
 @dag(
@@ -32,7 +35,8 @@ from bardloop_airflow.run_settings import checked_recipe, current_settings, reci
     tags=["bardloop", "serving"],
     schedule=ADAPTER,
     params=recipe_params() | adapter_param(),  # several runs at once: one may wait for a person for days
-    default_args={"retries": 2, "retry_delay": timedelta(seconds=10)},
+    default_args=DEFAULTS,
+    on_failure_callback=tell_failure,
 )
 def rollout():
     @task
@@ -44,10 +48,14 @@ def rollout():
         approval = checked_recipe(settings).rollout.approval
         if approval == "automatic" and settings["passed"] is False:  # a person may still ask for it
             approval = "never"
-        return {"person": "approval", "automatic": "promote", "never": None}[approval]
+        return {"person": "what_is_known", "automatic": "promote", "never": None}[approval]
+
+    @task
+    def what_is_known(settings):
+        return evidence(settings)
 
     # `approval` is skipped where nobody has to be asked.
-    @task(task_id="promote", trigger_rule="none_failed_min_one_success")
+    @task(task_id="promote", trigger_rule="none_failed_min_one_success", execution_timeout=timedelta(minutes=30))
     def promote_adapter(settings):
         return promote(settings["adapter"])
 
@@ -55,13 +63,14 @@ def rollout():
     approval = ApprovalOperator(
         task_id="approval",
         subject="Promote {{ ti.xcom_pull('settings').adapter }}?",
-        body="{{ ti.xcom_pull('settings').reasons | join('; ') }}. Figures: {{ ti.xcom_pull('settings').metrics }}",
+        body="{{ ti.xcom_pull('what_is_known') }}",
         defaults="Reject",
         response_timeout=timedelta(days=3),
+        execution_timeout=None,
     )
-    promoted = promote_adapter(chosen)
-    who_approves(chosen) >> [approval, promoted]
-    approval >> promoted
+    known, promoted = what_is_known(chosen), promote_adapter(chosen)
+    who_approves(chosen) >> [known, promoted]
+    known >> approval >> promoted
 
 
 rollout()

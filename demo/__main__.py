@@ -1,6 +1,7 @@
 """`python -m demo up | down | status | logs`: what `make demo`, `make down`, ... call."""
 
 import argparse
+import functools
 import os
 import signal
 import sys
@@ -10,7 +11,7 @@ from demo import credentials
 from demo.display import Display
 from demo.follow import FirstLoop, RunFailed, live_adapter
 from demo.layout import Layout
-from demo.start import StartError, bring_up
+from demo.start import StartError, bring_up, needed_for_runs
 from demo.supervision import Supervision
 
 
@@ -18,13 +19,16 @@ def up(layout: Layout, overrides: list[str]) -> int:
     """Start everything, run the loop once if no adapter is live, say where to go. Returns the exit code."""
     display = Display()
     try:
-        recipe = load_recipe(layout.recipe, overrides).name
+        recipe = load_recipe(layout.recipe, overrides)
         secret = credentials.load(layout.home)
-        if live_adapter(layout, recipe) is not None:
+        if (live := live_adapter(layout, recipe.name)) is not None:
+            if overrides:
+                display.say(f"{live} is live and the loop is not run again: --set changes nothing")
             bring_up(layout, display.say)
         else:
             loop = FirstLoop(layout, secret["airflow_password"])
-            bring_up(layout, display.say, first_run=lambda: loop.begin(layout.recipe.stem, overrides))
+            begin = functools.partial(loop.begin, layout.recipe.stem, overrides)
+            bring_up(layout, display.say, begin, needed_for_runs(recipe.batch.backend))
             with display.progress():
                 for snapshot in loop.follow():
                     display.show(snapshot)
@@ -39,7 +43,7 @@ def up(layout: Layout, overrides: list[str]) -> int:
         print(error, file=sys.stderr)
         print(f"The services are up for a look ({layout.address('BARDLOOP_AIRFLOW_PORT')}); `make down` stops them.")
         return 1
-    display.box(layout, secret, live_adapter(layout, recipe))
+    display.box(layout, secret, live_adapter(layout, recipe.name))
     return 0
 
 

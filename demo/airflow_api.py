@@ -12,23 +12,32 @@ from demo.layout import Layout
 
 @dataclasses.dataclass(frozen=True)
 class DagRun:
-    """One run of a DAG. `run_after` is when it was asked for, an aware datetime."""
+    """One run of a DAG. `run_after` is when it was asked for, `ended` when it ended: aware datetimes."""
 
     dag_id: str
     run_id: str
     state: str
     run_after: datetime.datetime
+    ended: datetime.datetime | None
 
 
 @dataclasses.dataclass(frozen=True)
 class TaskInstance:
-    """One try of one (perhaps mapped) task."""
+    """One try of one (perhaps mapped) task. A deferred task keeps the time at which it started first."""
 
     task_id: str
     map_index: int
     try_number: int
     state: str | None
-    seconds: float
+    started: datetime.datetime | None
+    ended: datetime.datetime | None
+
+    @property
+    def seconds(self) -> float:
+        """From its start to its end or, while it runs, until now; 0 before."""
+        if self.started is None:
+            return 0.0
+        return ((self.ended or datetime.datetime.now(datetime.UTC)) - self.started).total_seconds()
 
 
 class Airflow:
@@ -92,7 +101,8 @@ class Airflow:
                 map_index=task["map_index"],
                 try_number=task["try_number"],
                 state=task["state"],
-                seconds=_seconds(task),
+                started=_time(task["start_date"]),
+                ended=_time(task["end_date"]),
             )
             for task in answer["task_instances"]
         ]
@@ -116,15 +126,9 @@ def _dag_run(document: dict) -> DagRun:
         run_id=document["dag_run_id"],
         state=document["state"],
         run_after=_time(document["run_after"]),
+        ended=_time(document["end_date"]),
     )
 
 
 def _time(text: str | None) -> datetime.datetime | None:
     return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")) if text else None
-
-
-def _seconds(task: dict) -> float:
-    started, ended = _time(task["start_date"]), _time(task["end_date"])
-    if started is None:
-        return 0.0
-    return ((ended or datetime.datetime.now(datetime.UTC)) - started).total_seconds()

@@ -10,6 +10,8 @@ NAMES = (
     "admin_password",
     "api_key",
     "admin_key",
+    "export_key",
+    "ray_token",
     "django_secret_key",
     "airflow_jwt_secret",
     "airflow_secret_key",

@@ -13,12 +13,6 @@ from rich.text import Text
 from demo.follow import Snapshot
 from demo.layout import Layout
 
-
-def ray_token(layout: Layout) -> str:
-    """What Ray's dashboard asks for; the serving process made it at its first start."""
-    return (layout.home / "serving" / "ray_token").read_text()
-
-
 MARKS = {"success": "✓", "running": "▶", "deferred": "▶", "failed": "✗", "up_for_retry": "↻"}
 PLAIN_EVERY_S = 15
 
@@ -90,7 +84,7 @@ class Display:
                 f"admin / {secret['admin_password']}",
             ),
             ("Airflow", layout.address("BARDLOOP_AIRFLOW_PORT"), f"admin / {secret['airflow_password']}"),
-            ("Ray dashboard", layout.address("BARDLOOP_RAY_DASHBOARD_PORT"), f"token {ray_token(layout)}"),
+            ("Ray dashboard", layout.address("BARDLOOP_RAY_DASHBOARD_PORT"), f"token {secret['ray_token']}"),
             ("Inference API", layout.address("BARDLOOP_INFERENCE_PORT") + "/v1", f"key {secret['api_key']}"),
         ]
         table = Table(box=None, show_header=False, pad_edge=False)

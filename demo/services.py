@@ -101,7 +101,7 @@ SERVICES = (
         _airflow("scheduler", "--skip-serve-logs"),
         _airflow_reports("scheduler"),
         180,
-        after=("airflow-api",),
+        after=("airflow-api", "airflow-pools"),
     ),
     Service(
         "airflow-triggerer",
@@ -122,6 +122,7 @@ SERVICES = (
 
 PREPARATIONS = {
     "airflow-database": (("postgres",), _airflow("db", "migrate")),
+    "airflow-pools": (("airflow-database",), (PYTHON, "-m", "demo.pools")),
     "web-database": (("postgres",), (PYTHON, "webapp/manage.py", "setup")),
     "base-model": ((), (PYTHON, "-m", "jobs", "base-model")),
 }
@@ -164,12 +165,15 @@ def environment(name: str, layout: Layout) -> dict[str, str]:
             "DATABASE_URL": web_database_url(layout),
             "BARDLOOP_INFERENCE_URL": layout.address("BARDLOOP_INFERENCE_PORT"),
             "BARDLOOP_API_KEY": secret["api_key"],
+            "BARDLOOP_EXPORT_KEY": secret["export_key"],
             "DJANGO_SECRET_KEY": secret["django_secret_key"],
             "DJANGO_SUPERUSER_PASSWORD": secret["admin_password"],
             "UVICORN_PORT": str(layout.ports["BARDLOOP_WEB_PORT"]),
         }
     elif name == "serving":
         values |= {"BARDLOOP_API_KEY": secret["api_key"], "BARDLOOP_ADMIN_KEY": secret["admin_key"]}
+        values |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secret["ray_token"]}
+        values |= _for_jobs(layout, secret)  # with `batch.backend=ray` they inherit this process's environment
     return values
 
 
@@ -186,6 +190,18 @@ def airflow_environment(layout: Layout, secret: dict[str, str]) -> dict[str, str
         "host": "127.0.0.1",
         "port": layout.ports["BARDLOOP_INFERENCE_PORT"],
         "password": secret["admin_key"],
+    }
+    web = {
+        "conn_type": "http",
+        "host": "127.0.0.1",
+        "port": layout.ports["BARDLOOP_WEB_PORT"],
+        "password": secret["export_key"],
+    }
+    ray = {
+        "conn_type": "generic",
+        "host": "127.0.0.1",
+        "port": layout.ports["BARDLOOP_RAY_DASHBOARD_PORT"],
+        "password": secret["ray_token"],
     }
     settings = {
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
@@ -220,8 +236,16 @@ def airflow_environment(layout: Layout, secret: dict[str, str]) -> dict[str, str
     return {
         "AIRFLOW_HOME": str(folder),
         "AIRFLOW_CONN_BARDLOOP_SERVING": json.dumps(serving),
+        "AIRFLOW_CONN_BARDLOOP_WEB": json.dumps(web),
+        "AIRFLOW_CONN_BARDLOOP_RAY": json.dumps(ray),
+        **_for_jobs(layout, secret),
         **{f"AIRFLOW__{name}": value for name, value in settings.items()},
     }
+
+
+def _for_jobs(layout: Layout, secret: dict[str, str]) -> dict[str, str]:
+    """What the job `votes` needs."""
+    return {"BARDLOOP_WEB_URL": layout.address("BARDLOOP_WEB_PORT"), "BARDLOOP_EXPORT_KEY": secret["export_key"]}
 
 
 def command(name: str, layout: Layout) -> tuple[str, ...]:

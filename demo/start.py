@@ -9,7 +9,7 @@ import pathlib
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import psutil
 
@@ -26,13 +26,19 @@ class StartError(RuntimeError):
 
 
 FIRST_RUN = "first-run"
-FIRST_RUN_NEEDS = ("archive", "airflow-scheduler", "airflow-dags")
 
 
-def bring_up(layout: Layout, report: Report, first_run: Callable[[], None] | None = None) -> None:
+def needed_for_runs(backend: str) -> tuple[str, ...]:
+    """Services that a run of the loop needs from its first task on, with the batch backend of its recipe."""
+    return ("archive", "airflow-scheduler", "airflow-dags", *(("serving",) if backend == "ray" else ()))
+
+
+def bring_up(
+    layout: Layout, report: Report, first_run: Callable[[], None] | None = None, needs: Sequence[str] = ()
+) -> None:
     """Start what is not running and return when everything answers.
 
-    `first_run` is called as soon as the services that it needs answer, while slower ones (the engine) still start.
+    `first_run` is called as soon as the services in `needs` answer, while slower ones (the engine) still start.
 
     Raises:
         StartError: a port is taken, a preparation failed, a service ended or did not answer in time.
@@ -47,7 +53,7 @@ def bring_up(layout: Layout, report: Report, first_run: Callable[[], None] | Non
     for service in SERVICES:
         order.add(service.name, *service.after)
     if first_run is not None:
-        order.add(FIRST_RUN, *FIRST_RUN_NEEDS)
+        order.add(FIRST_RUN, *needs)
     order.prepare()
     with concurrent.futures.ThreadPoolExecutor(max_workers=len(SERVICES)) as pool:
         waiting: dict[concurrent.futures.Future, str] = {}

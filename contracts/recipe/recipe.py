@@ -7,10 +7,12 @@ from pydantic import model_validator
 
 from contracts.recipe.corpus import Corpus
 from contracts.recipe.evaluate import Evaluate, Sweep
+from contracts.recipe.housekeeping import Housekeeping
 from contracts.recipe.model import Export, Model
 from contracts.recipe.section import Name, Section
 from contracts.recipe.serving import Batch, Rollout, Serving
 from contracts.recipe.train import Train
+from contracts.recipe.votes import Votes
 
 SERVED_RANKS = (8, 16, 32, 64, 128, 256, 320)
 """LoRA ranks that vLLM takes (vllm.config.lora.MaxLoRARanks)."""
@@ -23,12 +25,14 @@ class Recipe(Section):
     corpus: Corpus
     model: Model
     train: Train
+    votes: Votes = Votes()
     evaluate: Evaluate = Evaluate()
     sweep: Sweep | None = None
     export: Export = Export()
     serving: Serving = Serving()
     rollout: Rollout = Rollout()
     batch: Batch = Batch()
+    housekeeping: Housekeeping = Housekeeping()
 
     @model_validator(mode="after")
     def adapter_can_be_served(self):

@@ -36,6 +36,8 @@ class Batch(Section):
     backend: Literal["local", "ray", "slurm"] = "local"
     processes: Annotated[int, Field(ge=1)] = 1
     """Training processes: one per GPU, or one on a CPU machine."""
+    machines: Annotated[int, Field(ge=1)] = 1
+    """Over which a training is spread; processes and gpus are totals, cpus and memory those of each."""
     gpus: Annotated[int, Field(ge=0)] = 0
     gpu: Literal["A100-40GB", "A100-80GB", "H100-80GB", "H200-141GB", "RTX-4090"] = "A100-80GB"
     """Their kind: what the job `plan` reckons with."""

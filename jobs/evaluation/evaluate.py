@@ -24,6 +24,7 @@ from jobs.training.base_model import read_base
 from jobs.training.cpu import yield_waiting_cores
 from jobs.training.files import full_disk_explained, write_json, write_text
 from jobs.training.methods import parent_folder
+from jobs.training.prepared import votes_of
 from jobs.training.run_folder import Inputs, RunFolder
 from jobs.training.tracking import wandb_mode
 from jobs.training.views.rows import dataset_digest
@@ -95,6 +96,7 @@ def _publish(
         corpus_digest=inputs.corpus_digest,
         parent=recipe.train.parent,
         step=chosen.step,
+        votes=votes_of(folder).get("conversations", 0),
         metrics=evaluation["metrics"],
         **evaluation["verdict"],
         created_at=datetime.datetime.now(datetime.UTC),

@@ -1,20 +1,24 @@
 """The data of a run as files: tokenised once, by the first process, and mapped by all.
 
-In: the view's samples. Out: runs/<recipe>/<run id>/view/<split>.arrow, and view.json with the view's report by split,
-written last. A run that goes on finds them there.
+In: the view's samples, and those of the votes. Out: runs/<recipe>/<run id>/view/<split>.arrow, and view.json with the
+view's report by split, and that of the votes, written last. A run that goes on finds them there.
 """
 
+import itertools
 import json
 import logging
 import pathlib
 import time
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 from contracts.recipe import Recipe
 from jobs.training.files import write_json
 from jobs.training.run_folder import RunFolder
-from jobs.training.views import ViewReport, stream_samples
+from jobs.training.views import Sample, ViewReport, stream_samples
 from jobs.training.views.dataset import open_dataset, write_dataset
+from jobs.training.views.read import stream_votes
+from jobs.votes.sets import sets_to_train_on
 
 log = logging.getLogger(__name__)
 
@@ -26,19 +30,41 @@ def prepare(recipe: Recipe, home: pathlib.Path, folder: RunFolder, corpus_digest
     """Tokenise what this run trains on, unless that is done. On the first process only.
 
     Raises:
-        JobError: as `stream_samples`.
+        JobError: as `stream_samples` and `sets_to_train_on`.
     """
     if folder.view_report.is_file():
         return
     folder.view.mkdir(exist_ok=True)
     reports = {}
+    votes, of_votes, taken = sets_to_train_on(recipe, home), ViewReport(), set()
     for split in SPLITS:
         report = ViewReport()
         samples = stream_samples(recipe, home, corpus_digest, split, tokenizer, report)
+        if split == "train" and votes:
+            preferred = stream_votes(recipe, home, votes, tokenizer, of_votes)
+            samples = itertools.chain(samples, _noting(preferred, taken))
         write_dataset(samples, folder.view / f"{split}.arrow")
         reports[split] = asdict(report)
         log.info("view %s of %s: %s", recipe.train.view, split, report)
+    if votes:
+        rows, weight = sum(each.rows for each in votes), recipe.votes.weight
+        facts = {"digest": votes[-1].digest, "rows": rows, "conversations": len(taken), "weight": weight}
+        reports["votes"] = facts | asdict(of_votes)
+        log.info("votes: %s", reports["votes"])
     write_json(folder.view_report, reports)
+
+
+def votes_of(folder: RunFolder) -> dict:
+    """What a run took of the votes: `digest` of the newest set, `rows` of all sets, `conversations` (rows that fit
+    into a sample), `weight`, and where their tokens went; empty when it took none."""
+    return json.loads(folder.view_report.read_text()).get("votes", {})
+
+
+def _noting(samples: Iterable[Sample], sources: set[str]) -> Iterator[Sample]:
+    """The samples; where they come from is in `sources` afterwards."""
+    for sample in samples:
+        sources.add(sample.source)
+        yield sample
 
 
 def open_prepared(recipe: Recipe, folder: RunFolder) -> dict:

@@ -103,7 +103,7 @@ def _opened(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str):
 def _init(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str):
     import wandb
 
-    return wandb.init(
+    run = wandb.init(
         project=recipe.train.wandb.project,
         id=f"{recipe.name}-{run_id}",  # runs of several recipes may lie in one project
         name=run_id,
@@ -114,3 +114,6 @@ def _init(recipe: Recipe, run_id: str, folder: pathlib.Path, mode: str):
         config=recipe.model_dump(mode="json"),
         settings=wandb.Settings(silent=True, console="off", init_timeout=INIT_TIMEOUT_S),
     )
+    if mode == "online":
+        log.info("wandb run: %s", run.url)  # Airflow's task makes a button of this line
+    return run

@@ -29,11 +29,16 @@ def job_command(
     return (python, *launcher, "jobs", job, "--recipe", recipe_file, "--home", str(home), *changes, *options)
 
 
-def accelerate_launcher(config: str, processes: int) -> tuple[str, ...]:
-    """`accelerate launch` with a file of config/accelerate, for a module.
+def accelerate_launcher(config: str, processes: int, machines: int = 1) -> tuple[str, ...]:
+    """`accelerate launch` with a file of config/accelerate, for a module; `processes` in all.
 
-    `--quiet` leaves out Accelerate's own traceback, so that the last line of stderr is the job's.
+    `--quiet` leaves out Accelerate's own traceback, so that the last line of stderr is the job's. Started on several
+    machines it has to know which one it is on and where they meet: the words in braces, each a word of its own, are
+    filled in on the machine by the backend.
     """
     path = str(ACCELERATE_CONFIGS / config)
     launch = ("-m", "accelerate.commands.launch", "--config_file", path, "--num_processes", str(processes))
+    if machines > 1:
+        launch += ("--num_machines", str(machines), "--machine_rank", "{machine_rank}")
+        launch += ("--main_process_ip", "{main_process_ip}", "--main_process_port", "{main_process_port}")
     return (*launch, "--quiet", "-m")

@@ -1,4 +1,4 @@
-"""What the DAG `rollout` does: pick an adapter, hand it to the inference service.
+"""What becomes of an adapter: which one a run is about, and handing it to the inference service.
 
 In: adapters/<name>@<version>/manifest.json under home, the connection `bardloop_serving`.
 """
@@ -8,7 +8,7 @@ import pathlib
 from typing import Any
 
 from airflow.sdk import Param
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from bardloop_airflow.places import home
 from bardloop_airflow.run_settings import checked_recipe
@@ -19,21 +19,22 @@ log = logging.getLogger(__name__)
 ENGINE_STARTS_WITHIN_S = 600.0
 
 
-def adapter_param() -> dict[str, Param]:
-    """The form's field for the adapter."""
+def adapter_param(verb: str = "promote") -> dict[str, Param]:
+    """The form's field for the adapter. `verb` says what is done to it."""
     return {
         "adapter": Param(
             "",
             type="string",
             pattern=r"^([a-z][a-z0-9_-]{0,62}@[0-9a-f]{12})?$",
             title="Adapter",
-            description="Which adapter to promote, as `name@version`. Empty: the newest of the recipe.",
+            description=f"Which adapter to {verb}, as `name@version`. Empty: the newest of the recipe.",
         )
     }
 
 
 def with_adapter(settings: dict[str, Any], named: str = "") -> dict[str, Any]:
-    """`settings` with the adapter to promote, its metrics, and the verdict of its evaluation (`passed`, `reasons`).
+    """`settings` with the adapter to promote, its metrics, the verdict of its evaluation (`passed`, `reasons`), and
+    what it was trained on (`corpus_digest`, `votes`).
 
     The adapter is the one in `settings` (from the event that triggered the run), else `named` (by a person), else
     the newest of the recipe.
@@ -48,8 +49,24 @@ def with_adapter(settings: dict[str, Any], named: str = "") -> dict[str, Any]:
         )
     reference = settings.get("adapter") or named
     manifest = _manifest(home() / "adapters", checked_recipe(settings).name, reference)
-    verdict = {"metrics": manifest.metrics, "passed": manifest.passed, "reasons": list(manifest.reasons)}
+    verdict = manifest.model_dump(mode="json", include={"metrics", "passed", "reasons", "corpus_digest", "votes"})
     return settings | {"adapter": manifest.reference} | verdict
+
+
+def adapter_to_export(settings: dict[str, Any], named: str) -> str:
+    """The adapter of the event that triggered the run, else `named`, else the newest of the recipe.
+
+    Raises:
+        AirflowSkipException: a training triggered the run, and its recipe does not ask for an export, or it made a
+            whole model.
+        AirflowFailException: there is no such adapter.
+    """
+    recipe = checked_recipe(settings)
+    if "adapter" in settings and not recipe.export.automatic:
+        raise AirflowSkipException(f"recipe {recipe.name} says export.automatic: false; trigger this DAG to export")
+    if settings.get("adapter", "") is None:
+        raise AirflowSkipException("the run that triggered this trained the whole model: it is one of its own already")
+    return _manifest(home() / "adapters", recipe.name, settings.get("adapter") or named).reference
 
 
 def promote(adapter: str) -> dict[str, Any]:

@@ -5,6 +5,8 @@ event, so that one corpus, its adapter and the adapter's rollout are all made by
 """
 
 import logging
+import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
@@ -23,16 +25,31 @@ class RunSettings(TypedDict):
     overrides: list[str]
 
 
-def recipe_params() -> dict[str, Param]:
-    """The form that every DAG of ours shows when a person triggers it."""
+def default_recipe() -> str:
+    """The recipe of runs that nobody chose one for: BARDLOOP_RECIPE if it lies in recipes/, else `demo` or the first.
+
+    Raises:
+        FileNotFoundError: there are no recipes.
+    """
+    recipes = _recipes()
+    named = pathlib.Path(os.environ.get("BARDLOOP_RECIPE", "demo")).stem
+    return next((name for name in (named, "demo") if name in recipes), recipes[0])
+
+
+def _recipes() -> list[str]:
     recipes = sorted(path.stem for path in RECIPES.glob("*.yaml"))
     if not recipes:
         raise FileNotFoundError(f"{RECIPES}: no recipes (*.yaml) there")
+    return recipes
+
+
+def recipe_params() -> dict[str, Param]:
+    """The form that every DAG of ours shows when a person triggers it."""
     return {
         "recipe": Param(
-            "demo" if "demo" in recipes else recipes[0],
+            default_recipe(),
             type="string",
-            enum=recipes,
+            enum=_recipes(),
             title="Recipe",
             description="What to build: a file in recipes/.",
         ),

@@ -40,6 +40,10 @@ def test_the_environment_moves_the_archive(monkeypatch):
         ("train.tuning=full", "train.tuning full makes a whole model, the engine serves adapters"),
         ("train.view=messages", "view messages reads rows: name their JSONL file in dataset"),
         ("train.dataset=rows.jsonl", "dataset is for the views messages and content"),
+        ("votes.weight=-1", "votes.weight: Input should be greater than or equal to 0"),
+        ("votes.min_new=0", "votes.min_new: Input should be greater than or equal to 1"),
+        ("votes.digest=newest", "votes.digest: String should match pattern"),
+        ("housekeeping.keep_adapters=0", "housekeeping.keep_adapters: Input should be greater than or equal to 1"),
         ("no-equals-sign", "expected dotted.key=value"),
     ],
 )

@@ -5,24 +5,14 @@ The job is a script that writes a page and the summary that the job `corpus` giv
 
 import http.client
 import json
-import os
-import pathlib
-import signal
-import subprocess
 import sys
-import time
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 
-from tests.stack import free_ports
+from tests.dags.conftest import BASE_URL, ROOT
 
 pytestmark = pytest.mark.slow
-
-ROOT = pathlib.Path(__file__).parents[2]
-BASE_URL = "http://airflow.example/airflow"
-"""Behind a proxy, below a path. The tests reach it by another name, as through a tunnel."""
 
 PAGE = "demo/0123456789ab/report.html"
 
@@ -62,63 +52,6 @@ def run_id(airflow, bag):
     return run["run_id"]
 
 
-@pytest.fixture(scope="module")
-def server(airflow):
-    """Address of an API server."""
-    [port] = free_ports(1)
-    passwords = airflow.home / "passwords.json"
-    passwords.write_text(json.dumps({"admin": "secret"}))
-    environment = airflow.environment | {
-        "AIRFLOW__API__BASE_URL": BASE_URL,
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
-        "AIRFLOW__API_AUTH__JWT_SECRET": "x" * 64,
-        "AIRFLOW__API__SECRET_KEY": "y" * 64,
-    }
-    command = (
-        sys.executable,
-        "-m",
-        "airflow",
-        "api-server",
-        "--port",
-        str(port),
-        "--workers",
-        "1",
-        "--host",
-        "127.0.0.1",
-    )
-    log = airflow.home / "api-server.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, env=environment, cwd=airflow.home, stdout=output, stderr=output, start_new_session=True
-        )
-    try:
-        wait_for(f"http://127.0.0.1:{port}/airflow/api/v2/version", process, log)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait(30)
-
-
-@pytest.fixture(scope="module")
-def token(server):
-    answer = httpx.post(f"{server}/airflow/auth/token", json={"username": "admin", "password": "secret"})
-    return answer.json()["access_token"]
-
-
-@pytest.fixture
-def anonymous(server):
-    with httpx.Client(base_url=server, timeout=60) as client:
-        yield client
-
-
-@pytest.fixture
-def person(server, token):
-    """A browser with a session: it sends the cookie."""
-    with httpx.Client(base_url=server, timeout=60, cookies={"_token": token}) as client:
-        yield client
-
-
 def links(client, run_id: str, task: str, **parameters) -> dict[str, str | None]:
     answer = client.get(f"/airflow/api/v2/dags/corpus/dagRuns/{run_id}/taskInstances/{task}/links", params=parameters)
     assert answer.status_code == 200, answer.text
@@ -148,14 +81,14 @@ def test_the_button_opens_the_report(browser, server, token, run_id):
 
 def test_no_other_task_has_the_button(person, run_id):
     assert links(person, run_id, "settings") == {}
-    assert links(person, run_id, "parse", map_index=0) == {}
+    assert links(person, run_id, "parse", map_index=0) == {"Ray job": None}
 
 
 def test_a_build_that_failed_has_no_report(airflow, bag, person):
     build_fails = "import sys\nif '--part' not in sys.argv: sys.exit(2)\nprint('{}')"
     run = run_corpus(airflow, build_fails)
     assert run["state"] == "failed"
-    assert links(person, run["run_id"], "build") == {"Corpus report": None}
+    assert links(person, run["run_id"], "build") == {"Corpus report": None, "Ray job": None}
 
 
 def test_nobody_sees_a_report_without_logging_in(anonymous, run_id, token):
@@ -202,15 +135,3 @@ def test_only_the_address_of_a_report_is_answered(server, token, run_id, path):
     assert answer.status == 404
     assert b"<h1>demo</h1>" not in answer.read()
     connection.close()
-
-
-def wait_for(url: str, process: subprocess.Popen, log: pathlib.Path) -> None:
-    """Until the address answers."""
-    deadline = time.monotonic() + 180
-    while time.monotonic() < deadline and process.poll() is None:
-        try:
-            if httpx.get(url, timeout=30).status_code == 200:
-                return
-        except httpx.TransportError:
-            time.sleep(0.3)
-    pytest.fail(f"the API server does not answer:\n{log.read_text()[-3000:]}")

@@ -4,7 +4,10 @@ import re
 
 import pytest
 
-ALL = ["corpus", "rollout", "train"]
+from demo.pools import POOLS
+
+OF_A_RECIPE = ["corpus", "export", "housekeeping", "retrain", "rollout", "train"]
+ALL = [*OF_A_RECIPE, "unwanted_jobs"]
 
 
 def test_all_dags_can_be_imported(bag):
@@ -35,12 +38,38 @@ def test_the_train_dag_trains_on_the_base_model_and_then_evaluates(bag):
     }
 
 
+def test_the_retrain_dag_moves_the_watermark_last(bag):
+    tasks = bag["dags"]["retrain"]["tasks"]
+    assert {name: task["upstream"] for name, task in tasks.items()} == {
+        "settings": [],
+        "whats_new": ["settings"],
+        "votes": ["settings", "whats_new"],
+        "with_the_votes": ["settings", "votes"],
+        "run_folder": [],
+        "base_model": ["with_the_votes"],
+        "train": ["base_model", "run_folder", "with_the_votes"],
+        "evaluate": ["run_folder", "train", "with_the_votes"],
+        "watermark": ["evaluate", "run_folder", "with_the_votes"],
+    }
+
+
+def test_the_export_dag_merges_and_then_quantizes(bag):
+    tasks = bag["dags"]["export"]["tasks"]
+    assert {name: task["upstream"] for name, task in tasks.items()} == {
+        "settings": [],
+        "adapter": ["settings"],
+        "merge": ["adapter", "settings"],
+        "quantize": ["adapter", "merge", "settings"],
+    }
+
+
 def test_the_rollout_dag_promotes_with_or_without_a_person(bag):
     tasks = bag["dags"]["rollout"]["tasks"]
     assert {name: task["upstream"] for name, task in tasks.items()} == {
         "settings": [],
         "who_approves": ["settings"],
-        "approval": ["who_approves"],
+        "what_is_known": ["settings", "who_approves"],
+        "approval": ["what_is_known"],
         "promote": ["approval", "settings", "who_approves"],
     }
 
@@ -49,27 +78,61 @@ def test_assets_chain_the_dags(bag):
     dags = bag["dags"]
     assert {name: dag["scheduled_by"] for name, dag in dags.items()} == {
         "corpus": [],
-        "train": ["corpus"],
+        "export": ["adapter"],
+        "housekeeping": [],
+        "retrain": ["votes"],
         "rollout": ["adapter"],
+        "train": ["corpus"],
+        "unwanted_jobs": ["unwanted_job"],
     }
     outlets = {(name, task): fields["outlets"] for name, dag in dags.items() for task, fields in dag["tasks"].items()}
     assert {where: what for where, what in outlets.items() if what} == {
         ("corpus", "build"): ["corpus"],
+        ("retrain", "evaluate"): ["adapter"],
         ("train", "evaluate"): ["adapter"],
     }
 
 
+def test_two_dags_also_run_by_the_clock(bag):
+    clocks = {name: dag["timetable"] for name, dag in bag["dags"].items()}
+    assert clocks["retrain"].startswith("Asset or 0 3 * * *") and clocks["housekeeping"].startswith("0 5 * * SUN")
+
+
+def test_what_is_scarce_is_waited_for_in_pools(bag):
+    pools = {(name, task): fields["pool"] for name, dag in bag["dags"].items() for task, fields in dag["tasks"].items()}
+    assert {where: pool for where, pool in pools.items() if pool != "default_pool"} == {
+        ("corpus", "download"): "downloads",
+        ("retrain", "evaluate"): "gpus",
+        ("retrain", "train"): "gpus",
+        ("train", "evaluate"): "gpus",
+        ("train", "train"): "gpus",
+    }
+    assert {"downloads", "gpus"} == set(POOLS)
+
+
 @pytest.mark.parametrize("name", ALL)
-def test_every_dag_explains_itself_and_asks_for_a_recipe(bag, name):
+def test_every_dag_explains_itself_and_tells_of_its_failures(bag, name):
     dag = bag["dags"][name]
     assert dag["doc"].strip().startswith(f"### {name}: ")
     assert "bardloop" in dag["tags"]
+    assert dag["told_of_failures"]
+
+
+@pytest.mark.parametrize("name", OF_A_RECIPE)
+def test_every_dag_of_a_recipe_asks_for_it(bag, name):
+    dag = bag["dags"][name]
     assert (dag["max_active_runs"] == 1) == (name != "rollout")  # a rollout that waits for a person holds up no other
     assert dag["params"]["recipe"]["value"] == "demo"
     assert {"demo", "roleplay_guild"} <= set(dag["params"]["recipe"]["enum"])
     assert dag["params"]["overrides"]["type"] == "array"
     assert all(param["title"] and param["description"] for param in dag["params"].values())
-    assert all(task["retries"] == 2 for task_id, task in dag["tasks"].items() if task_id != "approval")
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_task_is_tried_again_after_growing_pauses_and_may_not_take_forever(bag, name):
+    for task_id, task in bag["dags"][name]["tasks"].items():
+        assert task["retries"] == 2 and task["backoff"] > 1, task_id
+        assert (task["timeout_s"] or 0) > 0 or task_id == "approval"  # it has a time-out of its own
 
 
 def test_the_rollout_form_takes_an_adapter_or_nothing(bag):

@@ -61,6 +61,7 @@ def test_the_newest_adapter_of_the_recipe_is_promoted(airflow, engine):
         "run": "success",
         "settings": "success",
         "who_approves": "success",
+        "what_is_known": "skipped",
         "approval": "skipped",  # recipes/demo.yaml: automatic
         "promote": "success",
     }

@@ -1,5 +1,6 @@
 """Starting on one machine: what is in the way is said in a line, and only our own processes are ended."""
 
+import json
 import os
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from demo import credentials
 from demo.layout import PORT_DEFAULTS, Layout
 from demo.services import SERVICES, STACK_VARIABLE, environment
-from demo.start import StartError, check_ports
+from demo.start import StartError, check_ports, needed_for_runs
 from demo.supervision import end, left_behind
 from tests.stack import ROOT, free_ports
 
@@ -65,6 +66,30 @@ def test_each_service_gets_the_secrets_it_needs_and_no_others(layout):
     assert secret["admin_key"] not in web.values()
     assert secret["django_secret_key"] not in serving.values()
     assert web[STACK_VARIABLE] == serving[STACK_VARIABLE] == str(layout.home)
+
+
+def test_airflow_and_its_jobs_may_read_the_votes_of_the_site(layout):
+    web, airflow = environment("web", layout), environment("airflow-triggerer", layout)
+    ray = environment("serving", layout)
+    site = json.loads(airflow["AIRFLOW_CONN_BARDLOOP_WEB"])
+    assert f"http://{site['host']}:{site['port']}" == airflow["BARDLOOP_WEB_URL"]
+    assert airflow["BARDLOOP_WEB_URL"] == f"http://127.0.0.1:{web['UVICORN_PORT']}"
+    assert site["password"] == airflow["BARDLOOP_EXPORT_KEY"] == web["BARDLOOP_EXPORT_KEY"] != ""
+    assert {name: ray[name] for name in ("BARDLOOP_WEB_URL", "BARDLOOP_EXPORT_KEY")}.items() <= airflow.items()
+
+
+def test_airflow_reaches_the_ray_that_serves_with_its_token(layout):
+    ray, airflow = environment("serving", layout), environment("airflow-scheduler", layout)
+    connection = json.loads(airflow["AIRFLOW_CONN_BARDLOOP_RAY"])
+    assert str(connection["port"]) == ray["BARDLOOP_RAY_DASHBOARD_PORT"]
+    assert connection["password"] == ray["RAY_AUTH_TOKEN"] != ""
+    assert ray["RAY_AUTH_MODE"] == "token"
+
+
+def test_the_first_run_waits_for_ray_when_its_jobs_run_there():
+    assert "serving" in needed_for_runs("ray")
+    assert "serving" not in needed_for_runs("local")
+    assert {*needed_for_runs("ray"), *needed_for_runs("local")} <= {service.name for service in SERVICES}
 
 
 def test_only_processes_of_this_home_are_found_and_ended(tmp_path):

@@ -5,6 +5,7 @@ The tests share one demo (see `stack`) and stand in the order of a newcomer's da
 
 import json
 import os
+import time
 
 import httpx
 import pytest
@@ -155,6 +156,22 @@ def test_an_adapter_for_another_base_fails_its_task_and_changes_nothing(stack, s
     assert registry["demo"]["stable"] == stable and "other" not in registry
 
 
+def test_with_one_override_the_jobs_run_on_the_ray_that_serves(stack, airflow):
+    run = airflow.trigger("corpus", {"recipe": "demo", "overrides": ["batch.backend=ray"]})
+    deadline = time.monotonic() + 180
+    while [task.state for task in airflow.tasks(run) if task.task_id == "download"] != ["success"] * 8:
+        assert time.monotonic() < deadline, airflow.tasks(run)
+        time.sleep(1)
+    end_run(stack, run)  # what would come next is a second training
+    notes = [path for path in (stack.home / "batch").glob("*/task.json") if run.run_id in path.read_text()]
+    jobs = [path.parent.name for path in notes if json.loads(path.read_text())["task_id"] == "download"]
+    assert len(jobs) == 8
+    dashboard = stack.layout.address("BARDLOOP_RAY_DASHBOARD_PORT")
+    known = httpx.get(f"{dashboard}/api/jobs/", headers={"Authorization": f"Bearer {stack.secret('ray_token')}"})
+    states = {job["submission_id"]: job["status"] for job in known.json()}
+    assert [states[job] for job in jobs] == ["SUCCEEDED"] * 8
+
+
 def test_a_second_make_demo_finds_everything_and_trains_nothing(stack, stable, airflow):
     trained = airflow.latest_run("train").run_id
     again = stack.demo("up", timeout=120)
@@ -177,6 +194,19 @@ def test_a_service_that_is_killed_comes_back(stack):
     again = stack.demo("up", timeout=120)
     assert again.returncode == 0, again.stderr
     assert httpx.get(stack.web).is_success
+
+
+def end_run(stack, run) -> None:
+    """Mark a run failed, as a person does in Airflow's UI."""
+    with httpx.Client(base_url=stack.layout.address("BARDLOOP_AIRFLOW_PORT"), timeout=60) as client:
+        who = {"username": "admin", "password": stack.secret("airflow_password")}
+        token = client.post("/auth/token", json=who).json()["access_token"]
+        answer = client.patch(
+            f"/api/v2/dags/{run.dag_id}/dagRuns/{run.run_id}",
+            json={"state": "failed"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+    assert answer.is_success, answer.text
 
 
 def screenshot(page, name: str) -> None:

@@ -1,19 +1,30 @@
-"""The operator with the local backend: attach, start anew only after a failure, tell why a job failed."""
+"""The operator with the local backend: attach, start anew only after a failure or a clear, tell why a job failed.
 
-import os
-import signal
+Outside of Airflow: in and out of the deferral goes tests/dags/test_deferred_jobs.py.
+"""
+
+import json
 import stat
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import NEVER_EXPIRE
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from airflow.sdk.timezone import utcnow
 
 from bardloop_airflow.assets import ADAPTER
+from bardloop_airflow.batch.connections import place_of
+from bardloop_airflow.batch.interface import Place
 from bardloop_airflow.batch.local import LocalBackend
+from bardloop_airflow.links import RayJobLink
+from bardloop_airflow.operators import batch_job
 from bardloop_airflow.operators.batch_job import BatchJobOperator
+from bardloop_airflow.task_defaults import GPUS
 from tests.plugins.waiting import wait_until
 
 SETTINGS = {"recipe": "demo", "overrides": []}
@@ -38,9 +49,9 @@ def job(tmp_path, monkeypatch):
         wait_until(lambda name=folder.name: backend.status(name).state.final)
 
 
-def run(run_id="manual__1", outlet_events=None, **fields):
+def run(run_id="manual__1", outlet_events=None, store=None, max_tries=2, **fields):
     """One try of a task of one run; the task's result."""
-    return operator(**fields).execute(context(run_id, outlet_events))
+    return operator(**fields).execute(context(run_id, outlet_events, store, max_tries))
 
 
 def operator(**fields):
@@ -48,9 +59,20 @@ def operator(**fields):
     return BatchJobOperator(**fields)
 
 
-def context(run_id="manual__1", outlet_events=None):
-    ti = SimpleNamespace(dag_id="corpus", run_id=run_id, task_id="download", map_index=-1)
-    return {"ti": ti, "outlet_events": outlet_events}
+def context(run_id="manual__1", outlet_events=None, store=None, max_tries=2):
+    """What Airflow gives a task. `store` is its state store, which outlives the tries."""
+    ti = SimpleNamespace(
+        dag_id="corpus", run_id=run_id, task_id="download", map_index=-1, max_tries=max_tries, start_date=utcnow()
+    )
+    return {"ti": ti, "outlet_events": outlet_events, "task_state_store": Store() if store is None else store}
+
+
+class Store(dict):
+    """The two methods of Airflow's task state store. Every run of a DAG has its own."""
+
+    def set(self, key, value, *, retention):
+        assert retention is NEVER_EXPIRE  # else a training of two months would be started again
+        self[key] = value
 
 
 def jobs(tmp_path):
@@ -78,6 +100,23 @@ def test_training_is_launched_by_accelerate(job):
     assert "config/accelerate/cpu.yaml --num_processes 1 --quiet -m jobs train --recipe /" in words
 
 
+@pytest.mark.parametrize(
+    ("machines", "fields", "asked"),
+    [
+        (1, {"pool": GPUS, "accelerate": True}, {"cpus": 3, "gpus": 8, "processes": 8, "memory_gib": 64}),
+        (2, {"pool": GPUS}, {"cpus": 3, "gpus": 4, "processes": 1, "memory_gib": 64}),
+        (2, {}, {"cpus": 1, "gpus": 0, "processes": 1, "memory_gib": None}),
+    ],
+    ids=["training", "evaluation", "download"],
+)
+def test_a_job_asks_for_what_the_recipe_gives_its_pool(job, tmp_path, machines, fields, asked):
+    recipe = {"processes": 8, "machines": machines, "gpus": 8, "cpus": 3, "memory_gib": 64}
+    run(settings={"recipe": "demo", "overrides": [f"batch.{name}={value}" for name, value in recipe.items()]}, **fields)
+    [name] = jobs(tmp_path)
+    spec = json.loads((tmp_path / "batch" / name / "spec.json").read_text())
+    assert {field: spec[field] for field in ("machines", *asked)} == {"machines": 1, **asked}
+
+
 def test_a_failure_is_told_with_the_last_line_of_the_job(job):
     job("print('download: part a answers 404', file=sys.stderr); print('bye', file=sys.stderr); sys.exit(1)")
     with pytest.raises(AirflowException, match=r"^download: part a answers 404 \(failed, exit code 1\)$"):
@@ -96,9 +135,26 @@ def test_a_wrong_recipe_is_not_retried(job, tmp_path):
     assert not (tmp_path / "batch").exists()
 
 
-def test_a_backend_that_is_not_there_is_named(job):
-    with pytest.raises(AirflowFailException, match=r"batch\.backend: 'slurm' is not available yet, expected 'local'"):
+def test_a_backend_without_a_connection_names_it(job):
+    with pytest.raises(
+        AirflowFailException, match=r"batch\.backend is ray, but Airflow has no connection 'bardloop_ray'"
+    ):
+        run(settings={"recipe": "demo", "overrides": ["batch.backend=ray"]})
+
+
+def test_a_connection_whose_extra_cannot_be_read_is_named(job, monkeypatch):
+    connection = {"conn_type": "generic", "extra": "partition=gpu"}
+    monkeypatch.setenv("AIRFLOW_CONN_BARDLOOP_SLURM", json.dumps(connection))
+    with pytest.raises(AirflowFailException, match=r"connection 'bardloop_slurm': its extra is no JSON"):
         run(settings={"recipe": "demo", "overrides": ["batch.backend=slurm"]})
+
+
+def test_a_connection_says_where_a_backend_is(monkeypatch):
+    connection = {"conn_type": "generic", "host": "head", "port": 8265, "password": "t", "extra": {"partition": "gpu"}}
+    monkeypatch.setenv("AIRFLOW_CONN_BARDLOOP_SLURM", json.dumps(connection))
+    assert place_of("slurm") == Place("head", 8265, "t", {"partition": "gpu"})
+    assert "'t'" not in repr(place_of("slurm"))
+    assert place_of("local") == Place()
 
 
 def test_a_summary_that_is_no_json_is_a_failure(job):
@@ -113,39 +169,108 @@ def test_a_retry_attaches_to_the_running_job(job, tmp_path):
         f"while not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.02)\n"
         "print('{}')"
     )
+    store = Store()
     with ThreadPoolExecutor() as pool:
-        tries = [pool.submit(run) for _ in range(3)]
+        tries = [pool.submit(run, store=store)]  # the worker of this one is lost to Airflow, but lives on
         wait_until(lambda: (tmp_path / "starts").exists())
+        tries += [pool.submit(run, store=store) for _ in range(2)]
+        time.sleep(0.5)
         (tmp_path / "go").touch()
     assert [each.result() for each in tries] == [{}, {}, {}]
     assert (tmp_path / "starts").read_text() == "x"
     assert len(jobs(tmp_path)) == 1
 
 
-def test_a_retry_takes_the_result_of_a_job_that_ended_meanwhile(job, tmp_path):
-    pid = os.fork()
-    if pid == 0:
-        signal.alarm(20)
-        LocalBackend.collect = lambda *_: os._exit(9)  # this try's process dies before Airflow hears of the success
-        run()
-    os.waitpid(pid, 0)
-    assert run() == {}
+def test_a_retry_takes_the_result_again_when_airflow_did_not_hear_of_it(job, tmp_path):
+    store = Store()
+    assert run(store=store) == {}
+    assert run(store=store) == {}  # the worker died between the job's end and its report
     assert (tmp_path / "starts").read_text() == "x"
+
+
+def test_a_try_that_died_before_it_submitted_is_made_good(job, tmp_path, monkeypatch):
+    class Death(BaseException):
+        pass
+
+    def die(*_):
+        raise Death
+
+    store = Store()
+    with monkeypatch.context() as patch, pytest.raises(Death):
+        patch.setattr(LocalBackend, "submit", die)
+        run(store=store)
+    assert run(store=store) == {}
+    assert [name[-2:] for name in jobs(tmp_path)] == ["-1"]
 
 
 def test_after_a_failure_the_next_try_starts_a_new_job(job, tmp_path):
     job("sys.exit(1)")
+    store = Store()
     with pytest.raises(AirflowException):
-        run()
+        run(store=store)
     job("print('{\"second\": true}')")
-    assert run() == {"second": True}
+    assert run(store=store) == {"second": True}
     assert [name[-2:] for name in jobs(tmp_path)] == ["-1", "-2"]
 
 
 def test_clearing_a_task_that_succeeded_runs_its_job_again(job, tmp_path):
+    store = Store()
+    run(store=store)
+    run(store=store, max_tries=3)
+    assert (tmp_path / "starts").read_text() == "xx"
+
+
+def test_a_run_that_was_deleted_and_made_again_does_its_work_again(job, tmp_path):
     run()
     run()
     assert (tmp_path / "starts").read_text() == "xx"
+
+
+def test_clearing_a_task_whose_job_runs_ends_it_and_starts_a_new_one(job, tmp_path, monkeypatch):
+    job("time.sleep(300)")
+    monkeypatch.setattr(batch_job, "DEFERS_AFTER_S", 0.2)
+    store = Store()
+    with pytest.raises(TaskDeferred):
+        run(store=store)
+    with pytest.raises(TaskDeferred):
+        run(store=store)  # a retry: the worker died before it could defer
+    assert [name[-2:] for name in jobs(tmp_path)] == ["-1"]
+    with pytest.raises(TaskDeferred):
+        run(store=store, max_tries=3)  # Airflow allows two more tries from the cleared one on
+    backend = LocalBackend(tmp_path / "batch")
+    assert [backend.status(name).state for name in jobs(tmp_path)] == ["cancelled", "running"]
+
+
+def test_a_job_that_was_asked_for_otherwise_before_is_ended(job, tmp_path, monkeypatch):
+    job("time.sleep(300)")
+    monkeypatch.setattr(batch_job, "DEFERS_AFTER_S", 0.2)
+    store = Store()
+    for part in "ab":
+        with pytest.raises(TaskDeferred):
+            run(store=store, arguments={"part": part})
+    backend = LocalBackend(tmp_path / "batch")
+    assert sorted(backend.status(name).state for name in jobs(tmp_path)) == ["cancelled", "running"]
+
+
+def test_a_success_that_nobody_took_before_the_task_was_cleared_is_not_taken(job, tmp_path, monkeypatch):
+    job(f"time.sleep(0.5); open({str(tmp_path / 'starts')!r}, 'a').write('x'); print('{{}}')")
+    monkeypatch.setattr(batch_job, "DEFERS_AFTER_S", 0.1)
+    store = Store()
+    with pytest.raises(TaskDeferred):
+        run(store=store)
+    wait_until((tmp_path / "starts").exists)
+    monkeypatch.setattr(batch_job, "DEFERS_AFTER_S", 20)
+    assert run(store=store, max_tries=3) == {}
+    assert (tmp_path / "starts").read_text() == "xx"
+
+
+def test_a_long_job_defers_for_what_is_left_of_the_time(job, monkeypatch):
+    job("time.sleep(300)")
+    monkeypatch.setattr(batch_job, "DEFERS_AFTER_S", 0.5)
+    with pytest.raises(TaskDeferred) as deferred:
+        run(execution_timeout=timedelta(seconds=60))
+    assert timedelta(seconds=50) < deferred.value.timeout < timedelta(seconds=59.5)
+    assert deferred.value.trigger.serialize()[1]["backend"] == "local"
 
 
 def test_other_work_is_another_job(job, tmp_path):
@@ -172,6 +297,18 @@ def test_killing_the_task_cancels_the_job(job, tmp_path):
     task.on_kill()
     trying.join(timeout=20)
     assert outcome == ["download wrote nothing to stderr (cancelled, exit code 143)"]
+
+
+@pytest.mark.parametrize(
+    ("extra", "dashboard"), [({}, "http://head:8265"), ({"browser_url": "https://ray.example/"}, "https://ray.example")]
+)
+def test_a_ray_job_is_linked_where_browsers_reach_the_dashboard(extra, dashboard, monkeypatch):
+    connection = {"conn_type": "http", "host": "head", "port": 8265, "extra": extra}
+    monkeypatch.setenv("AIRFLOW_CONN_BARDLOOP_RAY", json.dumps(connection))
+    task = operator()
+    assert RayJobLink().get_link(task, ti_key=None) == ""
+    task.batch_backend, task.submission_id = "ray", "corpus-download-0123456789abcdef-1"
+    assert RayJobLink().get_link(task, ti_key=None) == f"{dashboard}/#/jobs/corpus-download-0123456789abcdef-1"
 
 
 def test_the_events_of_the_outlets_say_what_they_are_about(job):

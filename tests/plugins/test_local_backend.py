@@ -13,15 +13,10 @@ import pytest
 from bardloop_airflow.batch.follow import follow
 from bardloop_airflow.batch.interface import BatchError, JobState
 from bardloop_airflow.batch.local import LocalBackend
+from tests.plugins.jobs import COUNT_STARTS, end_of
 from tests.plugins.waiting import wait_until
 
 ROOT = pathlib.Path(__file__).parents[2]
-COUNT_STARTS = "open('starts', 'a').write('x'); "
-
-
-def end_of(backend, submission_id):
-    wait_until(lambda: backend.status(submission_id).state.final)
-    return backend.status(submission_id)
 
 
 def test_it_works(backend, python_job):
@@ -37,7 +32,7 @@ def test_it_works(backend, python_job):
 def test_a_failed_job_tells_its_exit_code(backend, python_job):
     spec = python_job("import sys; sys.exit('download: part a answers 404')")
     backend.submit(spec)
-    assert end_of(backend, spec.submission_id).exit_code == 1
+    assert end_of(backend, spec).exit_code == 1
     assert backend.status(spec.submission_id).state is JobState.FAILED
     assert backend.read_log(spec.submission_id).text == "download: part a answers 404\n"
 
@@ -45,14 +40,14 @@ def test_a_failed_job_tells_its_exit_code(backend, python_job):
 def test_a_job_that_a_signal_ends_has_failed(backend, python_job):
     spec = python_job("import os; os.kill(os.getpid(), 9)")
     backend.submit(spec)
-    status = end_of(backend, spec.submission_id)
+    status = end_of(backend, spec)
     assert (status.state, status.exit_code) == (JobState.FAILED, 137)
 
 
 def test_a_command_that_cannot_start_says_so(backend, python_job):
     spec = python_job("").model_copy(update={"command": ("/no/such/python", "-m", "jobs")})
     backend.submit(spec)
-    assert end_of(backend, spec.submission_id).exit_code == 127
+    assert end_of(backend, spec).exit_code == 127
     assert "cannot start /no/such/python" in backend.read_log(spec.submission_id).text
 
 
@@ -60,7 +55,7 @@ def test_submitting_again_attaches(backend, python_job, tmp_path):
     spec = python_job(COUNT_STARTS + "import time; time.sleep(1)")
     backend.submit(spec)
     LocalBackend(backend.folder).submit(spec)  # as another process would
-    assert end_of(backend, spec.submission_id).exit_code == 0
+    assert end_of(backend, spec).exit_code == 0
     backend.submit(spec)
     assert (tmp_path / "starts").read_text() == "x"
 
@@ -69,7 +64,7 @@ def test_many_submitters_at_once_start_one_job(backend, python_job, tmp_path):
     spec = python_job(COUNT_STARTS + "import time; time.sleep(1)")
     submitters = [submit_elsewhere(spec, backend.folder) for _ in range(6)]
     assert [submitter.wait() for submitter in submitters] == [0] * 6
-    assert end_of(backend, spec.submission_id).exit_code == 0
+    assert end_of(backend, spec).exit_code == 0
     assert (tmp_path / "starts").read_text() == "x"
     assert not list(backend.folder.glob(".draft*"))
 
@@ -81,7 +76,7 @@ def test_the_job_outlives_a_killed_submitter(backend, python_job, tmp_path):
     submitter.kill()
     submitter.wait()
     backend.submit(spec)
-    assert end_of(backend, spec.submission_id).exit_code == 0
+    assert end_of(backend, spec).exit_code == 0
     assert backend.read_output(spec.submission_id) == "done"
     assert (tmp_path / "starts").read_text() == "x"
 
@@ -93,7 +88,7 @@ def test_a_job_whose_submitter_died_before_the_start_is_started(backend, python_
     (folder / "spec.json").write_text(spec.model_dump_json())
     assert backend.status(spec.submission_id).state is JobState.PENDING
     backend.submit(spec)
-    assert end_of(backend, spec.submission_id).exit_code == 0
+    assert end_of(backend, spec).exit_code == 0
     assert (tmp_path / "starts").read_text() == "x"
 
 
@@ -107,7 +102,7 @@ def test_cancel_ends_the_whole_group(backend, python_job, tmp_path):
     backend.submit(spec)
     children = pids_in(tmp_path / "children", 3)
     backend.cancel(spec.submission_id)
-    status = end_of(backend, spec.submission_id)
+    status = end_of(backend, spec)
     assert (status.state, status.exit_code) == (JobState.CANCELLED, 143)
     assert not any(lives(pid) for pid in children)
 
@@ -122,7 +117,7 @@ def test_cancel_reaches_processes_in_sessions_of_their_own(backend, python_job, 
     backend.submit(spec)
     [child] = pids_in(tmp_path / "children", 1)
     backend.cancel(spec.submission_id)
-    assert end_of(backend, spec.submission_id).state is JobState.CANCELLED
+    assert end_of(backend, spec).state is JobState.CANCELLED
     assert not lives(child)
 
 
@@ -131,12 +126,13 @@ def test_a_job_that_ignores_sigterm_is_killed(backend, python_job, tmp_path):
         "import os, signal, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "open('children', 'w').write(str(os.getpid()))\n"
-        "time.sleep(300)"
+        "time.sleep(300)",
+        grace_s=1,
     )
     backend.submit(spec)
     [pid] = pids_in(tmp_path / "children", 1)
     backend.cancel(spec.submission_id)
-    status = end_of(backend, spec.submission_id)
+    status = end_of(backend, spec)
     assert (status.state, status.exit_code) == (JobState.CANCELLED, 137)
     assert not lives(pid)
 
@@ -156,14 +152,14 @@ def test_a_job_has_its_grace_to_save_what_it_has_though_its_launcher_is_gone(
     backend.submit(spec)
     [pid] = pids_in(tmp_path / "children", 1)
     backend.cancel(spec.submission_id)
-    assert end_of(backend, spec.submission_id).state is JobState.CANCELLED
+    assert end_of(backend, spec).state is JobState.CANCELLED
     assert (tmp_path / "saved").exists() == saved and not lives(pid)
 
 
 def test_torchrun_gives_its_workers_the_same_grace(backend, python_job, tmp_path):
     spec = python_job("import os; open('seen', 'w').write(os.environ['TORCH_ELASTIC_SHUTDOWN_TIMEOUT'])", grace_s=90)
     backend.submit(spec)
-    end_of(backend, spec.submission_id)
+    end_of(backend, spec)
     assert (tmp_path / "seen").read_text() == "81"
 
 
@@ -172,7 +168,7 @@ def test_cancelling_a_job_that_has_not_started_keeps_it_from_starting(backend, p
     (backend.folder / spec.submission_id).mkdir(parents=True)
     (backend.folder / spec.submission_id / "spec.json").write_text(spec.model_dump_json())
     backend.cancel(spec.submission_id)
-    assert end_of(backend, spec.submission_id).state is JobState.CANCELLED
+    assert end_of(backend, spec).state is JobState.CANCELLED
     backend.submit(spec)
     assert not (tmp_path / "starts").exists()
 
@@ -180,7 +176,7 @@ def test_cancelling_a_job_that_has_not_started_keeps_it_from_starting(backend, p
 def test_cancelling_a_job_that_is_over_changes_nothing(backend, python_job):
     spec = python_job("pass")
     backend.submit(spec)
-    before = end_of(backend, spec.submission_id)
+    before = end_of(backend, spec)
     backend.cancel(spec.submission_id)
     assert backend.status(spec.submission_id) == before
 
@@ -188,7 +184,7 @@ def test_cancelling_a_job_that_is_over_changes_nothing(backend, python_job):
 def test_the_time_limit_ends_the_job(backend, python_job):
     spec = python_job("import time; time.sleep(300)", time_limit_s=0.5)
     backend.submit(spec)
-    assert end_of(backend, spec.submission_id).exit_code == 124
+    assert end_of(backend, spec).exit_code == 124
     assert "time limit of 0.5 s" in backend.read_log(spec.submission_id).text
 
 
@@ -199,7 +195,7 @@ def test_a_job_without_its_keeper_is_followed_to_its_end_and_then_lost(backend, 
     os.kill(pids["keeper"]["pid"], signal.SIGKILL)
     psutil.wait_procs([psutil.Process(pids["keeper"]["pid"])], timeout=1)
     assert backend.status(spec.submission_id).state is JobState.RUNNING
-    status = end_of(backend, spec.submission_id)
+    status = end_of(backend, spec)
     assert (status.state, status.exit_code) == (JobState.LOST, None)
 
 
@@ -226,7 +222,7 @@ def test_the_log_is_read_on_from_an_offset(backend, python_job, tmp_path):
     wait_until(lambda: "zweite" in backend.read_log(spec.submission_id).text)
     first = backend.read_log(spec.submission_id)
     (tmp_path / "go on").touch()
-    end_of(backend, spec.submission_id)
+    end_of(backend, spec)
     second = backend.read_log(spec.submission_id, first.offset)
     assert first.text + second.text == "erste Zeile\nzweite Zeile mit ä am Ende\n"
     assert backend.read_log(spec.submission_id, second.offset).text == ""
@@ -247,10 +243,15 @@ def test_the_job_does_not_see_the_secrets_of_airflow(backend, python_job, monkey
     monkeypatch.setenv("WANDB_MODE", "offline")
     spec = python_job("import json, os; print(json.dumps(dict(os.environ)))", environment={"BARDLOOP_HOME": "/data"})
     backend.submit(spec)
-    end_of(backend, spec.submission_id)
+    end_of(backend, spec)
     seen = json.loads(backend.read_output(spec.submission_id))
     assert not [name for name in seen if "AIRFLOW" in name]
     assert (seen["WANDB_MODE"], seen["BARDLOOP_HOME"]) == ("offline", "/data")
+
+
+def test_more_than_one_machine_is_refused(backend, python_job):
+    with pytest.raises(BatchError, match=r"batch\.machines is 2: .*use slurm"):
+        backend.submit(python_job("pass", machines=2))
 
 
 def test_an_unknown_job_is_an_error(backend):

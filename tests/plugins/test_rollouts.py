@@ -3,9 +3,9 @@
 import datetime
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
-from bardloop_airflow.rollouts import with_adapter
+from bardloop_airflow.rollouts import adapter_to_export, with_adapter
 from contracts.adapter_manifest import AdapterManifest
 
 SETTINGS = {"recipe": "demo", "overrides": []}
@@ -30,6 +30,7 @@ def adapters(tmp_path, monkeypatch):
             metrics={"test/loss": float(day)},
             passed=True,
             reasons=("loss is lower than the base's",),
+            votes=7,
             created_at=datetime.datetime(2026, 11, day, tzinfo=datetime.UTC),
         )
         folder = tmp_path / "adapters" / manifest.reference
@@ -40,7 +41,8 @@ def adapters(tmp_path, monkeypatch):
 def test_the_newest_is_chosen_with_its_evaluation():
     chosen = with_adapter(SETTINGS)
     evaluation = {"metrics": {"test/loss": 2.0}, "passed": True, "reasons": ["loss is lower than the base's"]}
-    assert chosen == SETTINGS | {"adapter": "demo@aaaaaaaaaaaa"} | evaluation
+    origin = {"corpus_digest": "1" * 12, "votes": 7}
+    assert chosen == SETTINGS | {"adapter": "demo@aaaaaaaaaaaa"} | evaluation | origin
 
 
 def test_a_named_adapter_wins_over_the_newest():
@@ -64,3 +66,18 @@ def test_a_run_that_trained_the_whole_model_has_nothing_to_roll_out():
 def test_an_adapter_that_is_not_there_is_named(recipe, named, missing):
     with pytest.raises(AirflowFailException, match=f"adapters: no {missing} there; the DAG 'train' makes adapters"):
         with_adapter(SETTINGS | {"recipe": recipe}, named)
+
+
+def test_a_person_exports_the_newest_or_a_named_one():
+    assert adapter_to_export(SETTINGS, "") == "demo@aaaaaaaaaaaa"
+    assert adapter_to_export(SETTINGS, "demo@bbbbbbbbbbbb") == "demo@bbbbbbbbbbbb"
+
+
+def test_after_a_training_only_what_the_recipe_wants_is_exported():
+    trained = SETTINGS | {"adapter": "demo@bbbbbbbbbbbb"}
+    with pytest.raises(AirflowSkipException, match=r"export.automatic: false; trigger this DAG to export"):
+        adapter_to_export(trained, "")
+    wanted = {"overrides": ["export.automatic=true"]}
+    assert adapter_to_export(trained | wanted, "") == "demo@bbbbbbbbbbbb"
+    with pytest.raises(AirflowSkipException, match="the whole model"):
+        adapter_to_export(SETTINGS | wanted | {"adapter": None}, "")

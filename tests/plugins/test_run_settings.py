@@ -6,13 +6,22 @@ import pytest
 from airflow.sdk.exceptions import AirflowFailException
 
 from bardloop_airflow.assets import ADAPTER, CORPUS
-from bardloop_airflow.run_settings import checked_recipe, recipe_params, triggering_extra
+from bardloop_airflow.run_settings import checked_recipe, default_recipe, recipe_params, triggering_extra
 
 
 def test_the_form_offers_all_recipes():
     recipe = recipe_params()["recipe"]
     assert recipe.resolve() == "demo"
     assert {"demo", "roleplay_guild"} <= set(recipe.schema["enum"])
+
+
+def test_runs_that_nobody_chose_a_recipe_for_take_that_of_the_environment(monkeypatch):
+    for named, taken in (
+        ("/elsewhere/recipes/roleplay_guild.yaml", "roleplay_guild"),
+        ("/elsewhere/mine.yaml", "demo"),
+    ):
+        monkeypatch.setenv("BARDLOOP_RECIPE", named)
+        assert default_recipe() == taken
 
 
 def test_a_run_by_hand_has_no_event():

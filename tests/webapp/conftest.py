@@ -22,6 +22,7 @@ from tests.webapp.site import Site
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSWORD = "only-for-the-tests"
+EXPORT_KEY = "reads-the-votes"
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +52,7 @@ def site_environment(postgres, scripted_engine) -> dict[str, str]:
         "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
         "BARDLOOP_INFERENCE_URL": scripted_engine.url,
         "BARDLOOP_API_KEY": KEY,
+        "BARDLOOP_EXPORT_KEY": EXPORT_KEY,
         "BARDLOOP_REPLY_TIMEOUT_S": "5",
     }
 

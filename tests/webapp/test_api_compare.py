@@ -91,6 +91,8 @@ def test_openapi_document(visitor):
         "/api/vote/{comparison_id}/{choice}",
         "/api/statistics",
         "/api/battles",
+        "/api/votes",
+        "/api/votes/count",
     }
     assert visitor.get("/api/docs").status_code == 200
 

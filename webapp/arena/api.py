@@ -1,4 +1,4 @@
-"""The JSON API for programs: compare, vote, statistics, battles. Its document is /api/openapi.json.
+"""The JSON API for programs: compare, vote, statistics, battles, votes. Its document is /api/openapi.json.
 
 Compare and vote need no log-in and read no cookie: nothing that a browser sends along by itself gives rights here, so
 there is nothing for CSRF to forge, and whoever holds a comparison's random id may vote on it, once. What is missing is
@@ -22,6 +22,7 @@ from webapp.arena.engine import served_pairs
 from webapp.arena.models import Choice
 from webapp.arena.pairing import draw
 from webapp.arena.refusals import Refusal
+from webapp.arena.vote_export import router as votes
 from webapp.arena.writing import FOR_PROGRAMS, in_database, write
 from webapp.insights.statistics import Statistics, statistics
 
@@ -31,6 +32,7 @@ api = NinjaAPI(
     description="Blind side-by-side comparisons of a base model and its role-play adapter.",
     urls_namespace="api",
 )
+api.add_router("/votes", votes)
 
 
 def _text(max_length: int):

@@ -4,7 +4,7 @@ import uuid
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Func, Q, Value
 
 from contracts.scene import Post
 from webapp.arena.scenes import Opening
@@ -91,6 +91,12 @@ class Vote(models.Model):
     voter = models.UUIDField(null=True, db_index=True, help_text="Who chose; empty for a program")
     dwell_ms = models.PositiveIntegerField(help_text="From the end of both replies to the vote, by the server's clock")
     created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    number = models.BigIntegerField(
+        unique=True,
+        editable=False,
+        db_default=Func(Value("arena_vote_number"), function="nextval", output_field=models.BigIntegerField()),
+        help_text="Grows with every vote and is never given twice: what programs remember of how far they have read",
+    )
 
     class Meta:
         constraints = [models.CheckConstraint(name="choice_is_known", condition=Q(choice__in=Choice.values))]

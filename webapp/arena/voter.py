@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.core.signing import BadSignature
 
 COOKIE = "bardloop_voter"
@@ -19,4 +20,7 @@ def voter_of(request) -> uuid.UUID:
 
 def remember(response, voter: uuid.UUID) -> None:
     """Hand `voter` its cookie."""
-    response.set_signed_cookie(COOKIE, str(voter), salt=SALT, max_age=YEAR_S, httponly=True, samesite="Lax")
+    secure = settings.SESSION_COOKIE_SECURE
+    response.set_signed_cookie(
+        COOKIE, str(voter), salt=SALT, max_age=YEAR_S, secure=secure, httponly=True, samesite="Lax"
+    )

@@ -3,12 +3,16 @@
 import uuid
 from dataclasses import dataclass
 
+from django.db import connection, transaction
 from django.utils import timezone
 
 from webapp.arena.comparing import find
 from webapp.arena.engine import is_adapter_version
 from webapp.arena.models import Choice, Comparison, State, Vote
 from webapp.arena.refusals import Refusal
+
+ONE_AT_A_TIME = 7_201_985
+"""Advisory lock of PostgreSQL under which votes are cast."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +51,14 @@ def cast(comparison_id: uuid.UUID, choice: str, voter: uuid.UUID | None) -> Comp
         message = "Both replies have to be complete before you can vote. Wait for the end of both."
         raise Refusal(409, "not_complete", message)
     dwell = timezone.now() - comparison.completed_at
-    _, created = Vote.objects.get_or_create(
-        comparison=comparison,
-        defaults={"choice": choice, "voter": voter, "dwell_ms": max(0, round(dwell.total_seconds() * 1000))},
-    )
+    with transaction.atomic():
+        # Numbers must become visible in their order: whoever has read up to one never misses a smaller one.
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
+        _, created = Vote.objects.get_or_create(
+            comparison=comparison,
+            defaults={"choice": choice, "voter": voter, "dwell_ms": max(0, round(dwell.total_seconds() * 1000))},
+        )
     if not created:
         message = "This comparison has its vote already, and a vote cannot be changed."
         raise Refusal(409, "already_voted", message)

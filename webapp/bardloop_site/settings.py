@@ -22,6 +22,9 @@ REPLY_TEMPERATURE = number("BARDLOOP_REPLY_TEMPERATURE", 0.8, 0, 2)
 REPLY_TOKENS = int(number("BARDLOOP_REPLY_TOKENS", 160, 1, 4096))
 REPLY_TIMEOUT_S = number("BARDLOOP_REPLY_TIMEOUT_S", 180, 1, 3600)
 
+# --- programs that read the votes -----------------------------------------------------------------------------
+EXPORT_KEY = os.environ.get("BARDLOOP_EXPORT_KEY", "")
+
 # --- the site -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "webapp.insights.apps.InsightsConfig",
@@ -90,6 +93,7 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "webapp.arena.refusals.csrf_failure"
 

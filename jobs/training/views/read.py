@@ -4,9 +4,10 @@ In: the corpus, or the recipe's dataset. Out: samples and the report on where th
 """
 
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from contracts.recipe import Recipe
+from contracts.votes import VoteSet, votes_folder
 from jobs.errors import JobError
 from jobs.training.threads import latest_corpus, read_threads
 from jobs.training.views.chat import chat
@@ -54,6 +55,26 @@ def stream_samples(
     if split == "train" and not report.samples:
         source = train.dataset or f"corpus {corpus_digest}"
         raise JobError(f"{source}: no sample to train on in the view {train.view}: {report}")
+
+
+def stream_votes(
+    recipe: Recipe, home: pathlib.Path, sets: Sequence[VoteSet], tokenizer, report: ViewReport
+) -> Iterator[Sample]:
+    """The preferred conversations of `sets` as samples of the view `messages`, all of them votes.weight times over.
+
+    Raises:
+        JobError: as stream_samples.
+    """
+    report.view, report.template = "messages", recipe.train.chat.template
+    folders = [votes_folder(home, recipe.name) / each.digest for each in sets if each.rows]
+    rows = (
+        (f"{folder.name}/{place}", row)
+        for _ in range(recipe.votes.weight)
+        for folder in folders
+        for place, row in read_rows(str(folder), "train", recipe.corpus.split, MessagesRow)
+    )
+    yield from messages(rows, tokenizer, recipe.train, report)
+    report.check()
 
 
 def read_samples(

@@ -2,13 +2,26 @@
 
 import abc
 import enum
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 from contracts.job_spec import JobSpec
 
 
 class BatchError(RuntimeError):
     """A backend cannot do what was asked. The message is one line for the person at the keyboard."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a backend is reached, and what has to be said there."""
+
+    host: str = ""
+    port: int | None = None
+    token: str = field(default="", repr=False)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The site's own words, e.g. partition and account of a Slurm cluster."""
 
 
 class JobState(enum.StrEnum):
@@ -38,8 +51,6 @@ class JobStatus:
 
     state: JobState
     exit_code: int | None = None
-    collected: bool = False
-    """Whether `collect` was called: the result was taken, the same work asked for again is new work."""
 
 
 @dataclass(frozen=True)
@@ -76,10 +87,6 @@ class BatchBackend(abc.ABC):
     @abc.abstractmethod
     def cancel(self, submission_id: str) -> None:
         """Ask the job to end (SIGTERM) and see that it does (SIGKILL after a while). Does not wait for the end."""
-
-    @abc.abstractmethod
-    def collect(self, submission_id: str) -> None:
-        """Note that the job's result was taken."""
 
     def status(self, submission_id: str) -> JobStatus:
         """Status of a job that has to be there.

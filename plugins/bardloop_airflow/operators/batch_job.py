@@ -1,48 +1,55 @@
 """BatchJobOperator: one task that runs one job through a batch backend.
 
-In: a job's name, the run's settings, the job's own arguments. Out (XCom): the job's summary. The job outlives the
-task process: a retry after a crash of Airflow finds it and attaches, and only a job that ended itself is started anew.
+In: a job's name, the run's settings, the job's own arguments. Out (XCom): the job's summary. The job outlives every
+process of Airflow: a retry attaches to it; only one that failed, or whose task a person cleared, is started anew.
 """
 
-import itertools
+import datetime
 import json
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.sdk import BaseOperator, BaseOperatorLink
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import NEVER_EXPIRE, BaseOperator, BaseOperatorLink
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
 
 from bardloop_airflow.commands import accelerate_launcher, job_command
+from bardloop_airflow.links import WANDB_RUN, RayJobLink, WandbRunLink
 from bardloop_airflow.places import ROOT, home, job_python
 from bardloop_airflow.run_settings import checked_recipe
 from bardloop_airflow.submission_ids import submission_id, work_id
+from bardloop_airflow.task_defaults import GPUS
 
 WRONG_INPUT = 2
 """Exit code of a job whose recipe or arguments are wrong: the same at every try."""
 
-REASON_AMONG_LINES = 200
-"""A launcher may write this many lines of its own after the job's last."""
+DEFERS_AFTER_S = 5.0
+"""To defer and to be woken up takes a second process and some seconds: shorter jobs are waited for."""
+
+STORED_JOB = "job"
+"""Key in the task's state store: {"submission_id", "max_tries"} of the job that was submitted last."""
 
 
 class BatchJobOperator(BaseOperator):
-    """Run `python -m jobs <job>` where the recipe says (`batch.backend`) and wait for it.
+    """Run `python -m jobs <job>` where the recipe says (`batch.backend`) and wait for it, deferred.
 
     Args:
         job: name of the job, e.g. `download`.
         settings: `RunSettings`, usually the result of the DAG's first task.
         arguments: the job's own options without dashes, e.g. {"part": "uuub3g"}.
-        accelerate: start it with `accelerate launch` and the resources of the recipe's batch section; other jobs
-            ask for one CPU.
+        accelerate: start it with `accelerate launch`, on all machines of the recipe's batch section.
+        pool: in the pool `gpus` the job asks for what the batch section says (of one machine, unless `accelerate`);
+            in others for one CPU.
         event_facts: fields of the summary that go into the events of this task's outlets, beside the settings.
-        links: buttons of this task in Airflow's UI. A mapped task has none.
+        links: buttons of this task in Airflow's UI, beside the job's page in Ray's dashboard. A mapped task has only
+            that one.
 
     Raises:
         AirflowFailException: the recipe or the arguments are wrong; a retry would not help.
-        AirflowException: the job failed; the message is its last line.
+        AirflowException: the job failed (the message is its last line), or took longer than `execution_timeout`.
     """
 
     template_fields: Sequence[str] = ("job", "settings", "arguments")
+    operator_extra_links = (RayJobLink(),)
     ui_color = "#e8e4f3"
 
     def __init__(
@@ -62,103 +69,179 @@ class BatchJobOperator(BaseOperator):
         self.arguments = arguments
         self.accelerate = accelerate
         self.event_facts = event_facts
-        self.operator_extra_links = tuple(links)
+        self.operator_extra_links = (*type(self).operator_extra_links, *links)
+        self.batch_backend: str | None = None
+        self.submission_id: str | None = None
         self._backend = None
-        self._submission_id: str | None = None
 
     def execute(self, context) -> dict:
-        """Submit the job or attach to it, show its log, wait, and return its summary."""
-        # These import the contracts' pydantic models: at run time, not when the DAG file is read.
-        from bardloop_airflow.batch.backends import backend
-        from bardloop_airflow.batch.follow import follow
-        from bardloop_airflow.batch.interface import BatchError
+        """Submit the job or attach to it, wait a little for its end, then defer."""
+        # Late, here and below: they import the contracts' pydantic models, which a DAG file must not wait for.
+        from contracts.job_spec import JobSpec
 
-        recipe = checked_recipe(self.settings)
-        try:
-            self._backend = backend(recipe.batch.backend, home())
-        except BatchError as error:
-            raise AirflowFailException(str(error)) from None
+        recipe = self._connect()
         command, resources = self._command_and_resources(recipe)
         ti = context["ti"]
         work = work_id(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, command)
-        self._submission_id = self._submit_or_attach(work, command, resources)
+        self.submission_id = self._attempt_to_follow(work, context)
+        # Before the job is there, so that nobody who comes later can overlook it.
+        stored = {"submission_id": self.submission_id, "max_tries": ti.max_tries}
+        context["task_state_store"].set(STORED_JOB, stored, retention=NEVER_EXPIRE)
+        self.log.info("Job %s: %s", self.submission_id, " ".join(command))
+        spec = JobSpec(
+            submission_id=self.submission_id,
+            command=command,
+            working_directory=str(ROOT),
+            environment={"BARDLOOP_HOME": str(home())},
+            **resources,
+        )
+        self._backend.submit(spec)
+        self._note_whose_it_is(ti)
+        status = self._follow(context, DEFERS_AFTER_S)
+        if not status.state.final:
+            self._defer(ti)
+        return self._result(context)
 
-        log_end: deque[str] = deque(maxlen=REASON_AMONG_LINES)
+    def job_ended(self, context, event: Mapping[str, str]) -> dict:
+        """The summary of the job that the trigger saw end: where the task goes on after it was deferred."""
+        self._connect()
+        self.submission_id = event["submission_id"]
+        return self._result(context)
 
-        def show(line: str) -> None:
-            self.log.info("%s", line)
-            log_end.append(line)
+    def resume_execution(self, next_method, next_kwargs, context):
+        """Go on after the deferral; when it lasted too long, end the job first.
 
-        status = follow(self._backend, self._submission_id, show)
-        if status.exit_code == WRONG_INPUT:
-            raise AirflowFailException(self._reason(log_end))
-        if status.exit_code != 0:
-            code = "" if status.exit_code is None else f", exit code {status.exit_code}"
-            raise AirflowException(f"{self._reason(log_end)} ({status.state}{code})")
-        summary = self._summary()
-        self._describe_events(context["outlet_events"], summary)
-        self._backend.collect(self._submission_id)
-        return summary
+        Airflow calls neither the trigger's nor the operator's on_kill when a deferred task's time is up.
+        """
+        try:
+            return super().resume_execution(next_method, next_kwargs, context)
+        except TaskDeferralTimeout:
+            self._connect()
+            self._end(context["task_state_store"].get(STORED_JOB)["submission_id"], context)
+            limit = self.execution_timeout
+            raise AirflowException(f"{self.job}: took longer than execution_timeout ({limit}), job cancelled") from None
 
     def on_kill(self) -> None:
-        """End the job when the task is ended: by a person, or because it took longer than `execution_timeout`."""
-        if self._backend is not None and self._submission_id is not None:
-            self.log.info("Cancelling job %s", self._submission_id)
-            self._backend.cancel(self._submission_id)
+        """End the job when the task is ended before it was deferred: by a person, or by `execution_timeout`."""
+        if self._backend is not None and self.submission_id is not None:
+            self.log.info("Cancelling job %s", self.submission_id)
+            self._backend.cancel(self.submission_id)
+
+    def _connect(self):
+        """Find the backend; the recipe that names it."""
+        from bardloop_airflow.batch.backends import backend
+        from bardloop_airflow.batch.connections import place_of
+        from bardloop_airflow.batch.interface import BatchError
+
+        recipe = checked_recipe(self.settings)
+        self.batch_backend = recipe.batch.backend
+        try:
+            self._backend = backend(self.batch_backend, home(), place_of(self.batch_backend))
+        except BatchError as error:
+            raise AirflowFailException(str(error)) from None
+        return recipe
 
     def _command_and_resources(self, recipe) -> tuple[tuple[str, ...], dict[str, Any]]:
         """The job's command line, and what it asks for in the words of `contracts.job_spec.JobSpec`."""
-        arguments = (job_python(), home(), self.job, self.settings["recipe"], self.settings["overrides"])
-        if not self.accelerate:
-            return job_command(*arguments, self.arguments), {}
         batch = recipe.batch
-        launcher = accelerate_launcher(recipe.train.accelerate, batch.processes)
-        resources = batch.model_dump(include={"cpus", "gpus", "processes", "memory_gib"})
+        launcher, machines = ("-m",), 1
+        if self.accelerate:
+            machines = batch.machines
+            launcher = accelerate_launcher(recipe.train.accelerate, batch.processes, machines)
+        named = (self.job, self.settings["recipe"], self.settings["overrides"], self.arguments)
+        command = job_command(job_python(), home(), *named, launcher)
+        if self.pool != GPUS:
+            return command, {}
+        resources = batch.model_dump(include={"cpus", "memory_gib"}) | {"machines": machines}
+        resources["gpus"] = batch.gpus * machines // batch.machines
+        resources["processes"] = batch.processes if self.accelerate else 1
         resources["grace_s"] = batch.grace_seconds
         resources["time_limit_s"] = batch.time_limit_hours * 3600
-        return job_command(*arguments, self.arguments, launcher), resources
+        return command, resources
 
-    def _submit_or_attach(self, work: str, command: Sequence[str], resources: Mapping[str, Any]) -> str:
-        """Submission id of the attempt to follow: the one that is not over, else a new one."""
-        from contracts.job_spec import JobSpec
+    def _attempt_to_follow(self, work: str, context) -> str:
+        """Submission id of the attempt to follow. The jobs of all others of this task are over when this returns.
 
-        for attempt in itertools.count(1):
-            identity = submission_id(work, attempt)
+        It is the one that was stored last, whether it waits, runs or has succeeded, unless its job failed or the task
+        was cleared since then: clearing raises the task's max_tries, a retry does not.
+        """
+        stored = context["task_state_store"].get(STORED_JOB)
+        if stored is not None:
+            identity = stored["submission_id"]
+            same_work = identity.rpartition("-")[0] == work
             status = self._backend.find(identity)
-            if status is not None and status.state.final and (status.exit_code != 0 or status.collected):
-                continue  # it failed, or it did its work for an earlier try that a person cleared: run it again
-            spec = JobSpec(
-                submission_id=identity,
-                command=command,
-                working_directory=str(ROOT),
-                environment={"BARDLOOP_HOME": str(home())},
-                **resources,
-            )
-            verb = "Submitting" if status is None else f"Attaching to {status.state}"
-            self.log.info("%s job %s: %s", verb, identity, " ".join(command))
-            self._backend.submit(spec)
-            break
-        return identity
+            failed = status is not None and status.state.final and status.exit_code != 0
+            if same_work and stored["max_tries"] == context["ti"].max_tries and not failed:
+                if status is not None:
+                    self.log.info("Attaching to %s job %s", status.state, identity)
+                return identity
+            if status is not None:  # the trigger's on_kill has ended it, if the triggerer was up
+                self._end(identity, context)
+        number = 1
+        while self._backend.find(submission_id(work, number)) is not None:
+            self._end(submission_id(work, number), context)  # one may run if the DAG run was deleted and made again
+            number += 1
+        return submission_id(work, number)
 
-    def _summary(self) -> dict:
-        """The job's last line of stdout as an object."""
-        line = self._backend.read_output(self._submission_id)
+    def _end(self, identity: str, context) -> None:
+        """Cancel a job and show its log until it is over: until then its GPUs are not free."""
+        self.submission_id = identity
+        if not self._backend.status(identity).state.final:
+            self.log.info("Cancelling job %s", identity)
+            self._backend.cancel(identity)
+            self._follow(context)
+
+    def _note_whose_it_is(self, ti) -> None:
+        """Leave with the job's records by which task it can be found to be unwanted."""
+        from bardloop_airflow.batch.backends import TASK, records_folder
+        from bardloop_airflow.batch.records import write_whole
+
+        owner = {"backend": self.batch_backend, "dag_id": ti.dag_id, "run_id": ti.run_id}
+        owner |= {"task_id": ti.task_id, "map_index": ti.map_index}
+        write_whole(records_folder(home()) / self.submission_id / TASK, json.dumps(owner))
+
+    def _follow(self, context, within_s: float = float("inf")):
+        """Show the job's log from where it was left, until the job ends or for `within_s` seconds; its status then."""
+        from bardloop_airflow.batch.backends import records_folder
+        from bardloop_airflow.batch.follow import BOOKMARK, follow
+
+        def show(line: str) -> None:
+            self.log.info("%s", line)
+            if run := WANDB_RUN.search(line):
+                context["ti"].xcom_push(WandbRunLink().xcom_key, run[1])
+
+        bookmark = records_folder(home()) / self.submission_id / BOOKMARK
+        return follow(self._backend, self.submission_id, show, within_s, bookmark)
+
+    def _defer(self, ti) -> None:
+        """Leave the worker; what remains of `execution_timeout` is the deferral's."""
+        from bardloop_airflow.triggers.batch_job import BatchJobTrigger
+
+        timeout = self.execution_timeout
+        if timeout is not None:
+            timeout -= datetime.datetime.now(datetime.UTC) - ti.start_date
+        trigger = BatchJobTrigger(self.batch_backend, self.submission_id)
+        self.defer(trigger=trigger, method_name=self.job_ended.__name__, timeout=timeout)
+
+    def _result(self, context) -> dict:
+        """The summary of a job that is over, or the error that says why there is none."""
+        from bardloop_airflow.batch.follow import reason
+
+        status = self._backend.status(self.submission_id)
+        if status.exit_code == WRONG_INPUT:
+            raise AirflowFailException(reason(self._backend, self.submission_id, self.job))
+        if status.exit_code != 0:
+            code = "" if status.exit_code is None else f", exit code {status.exit_code}"
+            why = reason(self._backend, self.submission_id, self.job)
+            raise AirflowException(f"{why} ({status.state}{code})")
+        line = self._backend.read_output(self.submission_id)
         try:
             summary = json.loads(line)
         except json.JSONDecodeError:
             summary = None
         if not isinstance(summary, dict):
             raise AirflowException(f"{self.job}: its summary (last line of stdout) is no JSON object: {line[:200]!r}")
-        return summary
-
-    def _describe_events(self, outlet_events, summary: Mapping[str, Any]) -> None:
-        """Say in the outlets' events what they are about."""
         facts = {"recipe": self.settings["recipe"], "overrides": list(self.settings["overrides"])}
-        facts |= {name: summary.get(name) for name in self.event_facts}
         for outlet in self.outlets:
-            outlet_events[outlet].extra = facts
-
-    def _reason(self, log_end: Sequence[str]) -> str:
-        """Why the job failed: the line that it wrote about that, else the last line of all."""
-        own = [line for line in log_end if line.startswith(f"{self.job}: ")]
-        return (own or list(log_end) or [f"{self.job} wrote nothing to stderr"])[-1]
+            context["outlet_events"][outlet].extra = facts | {name: summary.get(name) for name in self.event_facts}
+        return summary

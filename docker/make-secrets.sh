@@ -1,0 +1,36 @@
+#!/bin/sh
+# Makes the secrets that docker-compose.yml mounts: `docker/make-secrets.sh [FOLDER]`, var/secrets if not said.
+# A secret that is there stays. To change one, remove its file and run this again; docs/operations.md says what else
+# then has to be told. The folder is closed to others, the files are not: the containers' users have to read them.
+set -eu
+folder=${1:-$(dirname "$0")/../var/secrets}
+umask 022
+mkdir -p "$folder"
+chmod 700 "$folder"
+cd "$folder"
+
+random() { # BYTES NAME...: so many random bytes each, as URL-safe base64, which is also the form of a Fernet key
+    bytes=$1
+    shift
+    for name in "$@"; do
+        [ -s "$name" ] || write "$name" "$(head -c "$bytes" /dev/urandom | base64 | tr '+/' '-_')"
+    done
+}
+write() { # NAME TEXT: whole or not at all
+    printf "%s" "$2" > "$1.part"
+    mv "$1.part" "$1"
+}
+
+random 32 postgres_password airflow_database_password web_database_password exporter_database_password
+random 32 airflow_fernet_key airflow_secret_key airflow_password
+random 32 api_key admin_key export_key ray_token django_superuser_password grafana_password
+random 48 django_secret_key airflow_jwt_secret # Django and SHA-512 find 32 bytes too short
+
+# What holds secrets of the list above is written anew each time.
+connection() { # NAME HOST PORT SECRET
+    write "$1" "{\"conn_type\": \"http\", \"host\": \"$2\", \"port\": $3, \"password\": \"$(cat "$4")\"}"
+}
+connection airflow_connection_serving ray 8001 admin_key
+connection airflow_connection_ray ray 8265 ray_token
+connection airflow_connection_web web 8000 export_key
+write airflow_passwords "{\"admin\": \"$(cat airflow_password)\"}"

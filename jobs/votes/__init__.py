@@ -1,0 +1,1 @@
+"""What people preferred on the web site, as rows to train on."""

@@ -1,0 +1,45 @@
+"""Sets of votes on disk: who comes before whom, and their rows.
+
+In: votes/<recipe>/<digest>/set.json. Out: the sets that a training takes, the oldest first.
+"""
+
+import pathlib
+
+from contracts.recipe import Recipe
+from contracts.votes import VoteSet, read_watermark, votes_folder
+from jobs.errors import JobError
+
+
+def read_set(home: pathlib.Path, recipe: str, digest: str) -> VoteSet:
+    """One set.
+
+    Raises:
+        JobError: it is not there, or damaged.
+    """
+    path = votes_folder(home, recipe) / digest / "set.json"
+    try:
+        return VoteSet.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise JobError(f"{path}: no such set of votes; `python -m jobs votes` makes them") from error
+    except ValueError as error:
+        raise JobError(f"{path}: damaged ({' '.join(str(error).split())[:200]}); remove its folder") from error
+
+
+def sets_to_train_on(recipe: Recipe, home: pathlib.Path) -> list[VoteSet]:
+    """The set that the recipe names and all before it, the oldest first: each vote stands in one of them. Where the
+    recipe names none, those that a training has taken already; none where votes have no weight.
+
+    Raises:
+        JobError: a set is missing or damaged, or the recipe's view cannot take conversations.
+    """
+    digest = recipe.votes.digest or read_watermark(home, recipe.name).digest
+    sets = []
+    while recipe.votes.weight and digest:
+        sets.insert(0, read_set(home, recipe.name, digest))
+        digest = sets[0].before
+    if sets and recipe.train.view not in ("chat", "messages"):
+        raise JobError(
+            f"votes are conversations, train.view is {recipe.train.view}: train on chat or messages, or without "
+            f"votes (votes.weight=0)"
+        )
+    return sets

@@ -1,0 +1,74 @@
+"""Client of the web site's API: how many votes are new, what they say.
+
+The address and the export key come from the Airflow connection `bardloop_web` (host, port, password).
+"""
+
+from typing import Any, TypedDict
+
+import httpx
+
+CONNECTION_ID = "bardloop_web"
+
+
+class SiteError(RuntimeError):
+    """The site is not there, or does not answer as it should. The message is one line."""
+
+
+class NewVotes(TypedDict):
+    """Votes behind a number: all, those that prefer a reply, and the largest number among them."""
+
+    votes: int
+    preferred: int
+    until: int
+
+
+class SiteClient:
+    """Talks to the web site at `address` (e.g. http://127.0.0.1:8000) with its export key."""
+
+    def __init__(self, address: str, export_key: str = "", answers_within_s: float = 20.0):
+        self.address, self._timeout = address, answers_within_s
+        self._headers = {"Authorization": f"Bearer {export_key}"}
+
+    @classmethod
+    def of(cls, connection, answers_within_s: float = 20.0) -> "SiteClient":
+        """The site that an Airflow connection names."""
+        port = f":{connection.port}" if connection.port else ""
+        address = f"{connection.schema or 'http'}://{connection.host}{port}"
+        return cls(address, connection.password or "", answers_within_s)
+
+    @classmethod
+    def from_connection(cls, answers_within_s: float = 20.0) -> "SiteClient":
+        """The site of the connection `bardloop_web`.
+
+        Raises:
+            AirflowNotFoundException: there is no such connection.
+        """
+        from airflow.sdk import BaseHook
+
+        return cls.of(BaseHook.get_connection(CONNECTION_ID), answers_within_s)
+
+    def new_votes(self, adapter: str, after: int) -> NewVotes:
+        """Votes on versions of `adapter` with a number above `after`.
+
+        Raises:
+            SiteError: no answer, or a refusal.
+        """
+        return self._get("/api/votes/count", adapter=adapter, after=after)
+
+    def statistics(self) -> dict[str, Any]:
+        """What the votes say so far, as GET /api/statistics has it. Raises SiteError."""
+        return self._get("/api/statistics")
+
+    def _get(self, path: str, **query) -> dict[str, Any]:
+        place = f"{self.address}{path}"
+        try:
+            answer = httpx.get(place, params=query, headers=self._headers, timeout=self._timeout)
+            if answer.is_success:
+                return answer.json()
+        except httpx.HTTPError as error:
+            raise SiteError(
+                f"{place}: no answer ({error or type(error).__name__}): is the web site running?"
+            ) from error
+        except ValueError as error:
+            raise SiteError(f"{place}: the answer is no JSON: is that Bardloop's web site?") from error
+        raise SiteError(f"{place}: answered {answer.status_code}: {answer.text[:200]!r}")

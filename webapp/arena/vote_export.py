@@ -1,0 +1,93 @@
+"""/api/votes: the votes behind a number, in the order of their numbers, for the program that trains on them.
+
+In: the number of the last vote that the program has, the adapter's name, the key BARDLOOP_EXPORT_KEY. Out: pages of
+battle records with their numbers, or only how many there are.
+"""
+
+import secrets
+from typing import Annotated
+
+from django.conf import settings
+from django.db.models import Count, Max, Q
+from ninja import Query, Router, Schema
+from ninja.security import HttpBearer
+from pydantic import Field
+
+from contracts.battle import Battle
+from webapp.arena.battles import battle
+from webapp.arena.models import Choice, Vote
+from webapp.arena.refusals import Refusal
+
+
+class ExportKey(HttpBearer):
+    """The key of those who may read what people wrote and how they voted."""
+
+    def __call__(self, request):
+        """Like HttpBearer, but what is missing or wrong is told in the site's form."""
+        if not super().__call__(request):
+            raise Refusal(401, "key_refused", "This needs the header “Authorization: Bearer” with BARDLOOP_EXPORT_KEY.")
+        return True
+
+    def authenticate(self, request, token: str) -> bool:
+        """Whether `token` is the key. A site without a key lets nobody in."""
+        key = settings.EXPORT_KEY
+        return bool(key) and secrets.compare_digest(token.encode(), key.encode())
+
+
+router = Router(auth=ExportKey())
+
+
+class Span(Schema):
+    """Votes with a number above `after`, on versions of `adapter`."""
+
+    after: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    adapter: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
+
+    def votes(self):
+        """The rows, the smallest number first."""
+        left, right = (f"comparison__model_{side}__startswith" for side in ("left", "right"))
+        name = f"{self.adapter}@"
+        return Vote.objects.filter(Q(**{left: name}) | Q(**{right: name}), number__gt=self.after).order_by("number")
+
+
+class Page(Span):
+    """`limit` votes of a span at most."""
+
+    limit: Annotated[int, Field(ge=1, le=1000)] = 200
+
+
+class NumberedBattle(Schema):
+    """A battle and the number of its vote. Numbers grow, with gaps, and never change."""
+
+    number: int
+    battle: Battle
+
+
+class Votes(Schema):
+    """One page. The next one is behind the last number; an empty page is the end."""
+
+    votes: list[NumberedBattle]
+
+
+class NewVotes(Schema):
+    """How many votes stand behind a number. `until` is the largest, or the number asked about when there is none."""
+
+    votes: int
+    preferred: int
+    """Those that prefer one of the two replies."""
+    until: int
+
+
+@router.get("", response=Votes, summary="Votes behind a number, in order (export key)")
+def read_votes(request, page: Query[Page]):
+    """Every vote once: a vote that appears later has a larger number than all that were seen."""
+    votes = page.votes().select_related("comparison")[: page.limit]
+    return {"votes": [{"number": vote.number, "battle": battle(vote)} for vote in votes]}
+
+
+@router.get("/count", response=NewVotes, summary="How many votes stand behind a number (export key)")
+def count_votes(request, span: Query[Span]):
+    """Cheap enough to be asked every minute."""
+    one_preferred = Q(choice__in=[Choice.LEFT, Choice.RIGHT])
+    found = span.votes().aggregate(votes=Count("pk"), preferred=Count("pk", filter=one_preferred), until=Max("number"))
+    return found | {"until": found["until"] or span.after}
