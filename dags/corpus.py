@@ -4,7 +4,9 @@
 Fetches the recipe's archive parts, parses each, and builds the corpus from all of them: threads in `train`, `valid`
 and `test`, every dropped record with its reason, and a report whose sums are checked.
 
-**When it runs:** when you trigger it. Its end starts the DAG `train` with the same recipe and overrides.
+**When it runs:** when you trigger it; every Monday at one (UTC) where the recipe says `corpus.archive.automatic: true`,
+and then it goes on only if the latest corpus lacks a part or holds an older one. Its end starts the DAG `train` with
+the same recipe and overrides.
 
 **What you choose:** the recipe, and values of it to change for this run and what follows from it.
 
@@ -19,10 +21,11 @@ there; what is done is not done again. A wrong recipe fails at once in `settings
 
 from datetime import timedelta
 
-from airflow.sdk import dag, task
+from airflow.sdk import CronTriggerTimetable, dag, task
 
 from bardloop_airflow.assets import CORPUS
 from bardloop_airflow.links import CorpusReportLink
+from bardloop_airflow.new_parts import skip_unless_automatic, skip_unless_new
 from bardloop_airflow.notifications import tell_failure
 from bardloop_airflow.operators.batch_job import BatchJobOperator
 from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
@@ -32,7 +35,8 @@ from bardloop_airflow.task_defaults import DEFAULTS, DOWNLOADS
 @dag(
     doc_md=__doc__,
     tags=["bardloop", "data"],
-    schedule=None,
+    schedule=CronTriggerTimetable("0 1 * * MON", timezone="UTC"),
+    catchup=False,
     params=recipe_params(),
     max_active_runs=1,
     default_args=DEFAULTS,
@@ -41,7 +45,7 @@ from bardloop_airflow.task_defaults import DEFAULTS, DOWNLOADS
 def corpus():
     @task
     def settings():
-        return current_settings()
+        return skip_unless_automatic(current_settings())
 
     @task
     def parts(settings):
@@ -67,7 +71,7 @@ def corpus():
         event_facts=["digest"],
         links=[CorpusReportLink()],
     )
-    download >> parse >> build
+    download >> task(task_id="new_parts")(skip_unless_new)(chosen) >> parse >> build
 
 
 corpus()

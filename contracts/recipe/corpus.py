@@ -29,6 +29,8 @@ class Archive(Section):
     """Parts fetched at the same time."""
     max_part_gib: Annotated[float, Field(gt=0)] = 8.0
     """Most GiB that one part may unpack to: the guard against decompression bombs."""
+    automatic: bool = False
+    """Whether the DAG `corpus` looks for new parts every week by itself; else it does nothing then."""
 
     @model_validator(mode="after")
     def part_names_differ(self):

@@ -21,7 +21,8 @@ def test_the_corpus_dag_downloads_and_parses_each_part_then_builds(bag):
         "settings": [],
         "parts": ["settings"],
         "download": ["parts", "settings"],
-        "parse": ["download", "parts", "settings"],
+        "new_parts": ["download", "settings"],
+        "parse": ["new_parts", "parts", "settings"],
         "build": ["parse", "settings"],
     }
     assert [name for name, task in tasks.items() if task["mapped"]] == ["download", "parse"]
@@ -93,9 +94,10 @@ def test_assets_chain_the_dags(bag):
     }
 
 
-def test_two_dags_also_run_by_the_clock(bag):
+def test_three_dags_also_run_by_the_clock(bag):
     clocks = {name: dag["timetable"] for name, dag in bag["dags"].items()}
     assert clocks["retrain"].startswith("Asset or 0 3 * * *") and clocks["housekeeping"].startswith("0 5 * * SUN")
+    assert clocks["corpus"].startswith("0 1 * * MON")
 
 
 def test_what_is_scarce_is_waited_for_in_pools(bag):
