@@ -1,10 +1,12 @@
 """docker/make-secrets.sh, docker/with-secrets.sh and docker/databases.sql, each really run."""
 
 import json
+import os
 import subprocess
 
 import psycopg2
 import pytest
+from airflow.sdk import Connection
 from cryptography.fernet import Fernet
 
 from tests.containers import compose
@@ -34,6 +36,12 @@ def test_secrets_differ_and_are_long(tmp_path):
     assert len(set(made.values())) == len(made)
     assert min(map(len, made.values())) >= 43
     Fernet(made["airflow_fernet_key"])
+
+
+def test_buttons_lead_to_where_browsers_reach_the_site(tmp_path):
+    subprocess.run([MAKE, tmp_path], check=True, env=os.environ | {"BARDLOOP_SITE": "vote.example"})
+    web = Connection.from_json(contents(tmp_path)["airflow_connection_web"])
+    assert (web.host, web.extra_dejson) == ("web", {"browser_url": "https://vote.example"})
 
 
 def test_a_second_run_keeps_what_is_there_and_follows_what_was_changed(tmp_path):
