@@ -23,5 +23,7 @@ class JobSpec(BaseModel):
     """cpus and memory are of each machine; gpus and processes are totals over all of them."""
     memory_gib: float | None = None
     time_limit_s: float | None = None
+    owner: dict[str, str | int] = {}
+    """Who asked for it (backend, DAG, run, task): by this a job that nobody wants any more is found."""
     grace_s: Annotated[float, Field(gt=0)] = 10
     """Between SIGTERM and SIGKILL, when the job is to end."""

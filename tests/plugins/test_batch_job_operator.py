@@ -316,3 +316,61 @@ def test_the_events_of_the_outlets_say_what_they_are_about(job):
     events = {ADAPTER: SimpleNamespace(extra={})}
     run(outlet_events=events, outlets=[ADAPTER], event_facts=["adapter"])
     assert events[ADAPTER].extra == {"recipe": "demo", "overrides": [], "adapter": "demo@0123456789ab"}
+
+
+def test_a_task_that_is_killed_before_it_submits_starts_no_job(job, tmp_path):
+    task = operator()
+
+    class Interrupted(Store):
+        def get(self, key):  # Airflow's handler of SIGTERM calls on_kill wherever the task happens to be
+            task.on_kill()
+
+    with pytest.raises(AirflowFailException, match="ended before its job was submitted"):
+        task.execute(context(store=Interrupted()))
+    assert not (tmp_path / "starts").exists()
+
+
+def test_a_try_does_not_attach_to_a_job_that_is_being_cancelled(job, tmp_path, monkeypatch):
+    job(f"import signal; signal.signal(15, signal.SIG_IGN); open({str(tmp_path / 'starts')!r}, 'a').write('x'); "
+        "time.sleep(3)")  # fmt: skip
+    monkeypatch.setattr(batch_job, "DEFERS_AFTER_S", 0.2)
+    store, backend = Store(), LocalBackend(tmp_path / "batch")
+    with pytest.raises(TaskDeferred):
+        run(store=store)
+    wait_until((tmp_path / "starts").exists)
+    backend.cancel(jobs(tmp_path)[0])
+    assert backend.status(jobs(tmp_path)[0]).state == "running"
+    with pytest.raises(TaskDeferred):  # Airflow starts a cleared task that ran again, and its max_tries stay
+        run(store=store)
+    first, second = jobs(tmp_path)
+    assert (backend.status(first).state.final, second[-2:]) == (True, "-2")
+
+
+@pytest.mark.parametrize(
+    ("code", "overrides", "said"),
+    [("print('train: too late', file=sys.stderr); sys.exit(124)", [], "too late"),
+     ("pass", ["batch.machines=2", "batch.processes=2"], "batch.backend=local is this machine")],
+    ids=["time is up", "refused"],
+)  # fmt: skip
+def test_what_a_retry_cannot_help_is_not_retried(job, code, overrides, said):
+    job(code)
+    settings = {"recipe": "demo", "overrides": overrides}
+    with pytest.raises(AirflowFailException, match=said):
+        run(job="train", accelerate=True, pool=GPUS, settings=settings)
+
+
+def test_a_stored_job_is_looked_for_on_its_own_backend(job, tmp_path, monkeypatch):
+    job("time.sleep(300)")
+    monkeypatch.setattr(batch_job, "DEFERS_AFTER_S", 0.2)
+    store = Store()
+    with pytest.raises(TaskDeferred):
+        run(store=store)
+    monkeypatch.setenv("BARDLOOP_BATCH_BACKEND", "ray")  # there is no connection to any
+    with pytest.raises(TaskDeferred) as deferred:
+        run(store=store)
+    assert deferred.value.trigger.serialize()[1]["backend"] == "local"
+    assert len(jobs(tmp_path)) == 1
+    owner = json.loads((tmp_path / "batch" / jobs(tmp_path)[0] / "task.json").read_text())
+    assert owner == {
+        "backend": "local", "dag_id": "corpus", "run_id": "manual__1", "task_id": "download", "map_index": -1
+    }  # fmt: skip

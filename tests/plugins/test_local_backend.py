@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 
@@ -83,9 +82,7 @@ def test_the_job_outlives_a_killed_submitter(backend, python_job, tmp_path):
 
 def test_a_job_whose_submitter_died_before_the_start_is_started(backend, python_job, tmp_path):
     spec = python_job(COUNT_STARTS)
-    folder = backend.folder / spec.submission_id
-    folder.mkdir(parents=True)
-    (folder / "spec.json").write_text(spec.model_dump_json())
+    backend.describe(spec)
     assert backend.status(spec.submission_id).state is JobState.PENDING
     backend.submit(spec)
     assert end_of(backend, spec).exit_code == 0
@@ -165,8 +162,7 @@ def test_torchrun_gives_its_workers_the_same_grace(backend, python_job, tmp_path
 
 def test_cancelling_a_job_that_has_not_started_keeps_it_from_starting(backend, python_job, tmp_path):
     spec = python_job(COUNT_STARTS)
-    (backend.folder / spec.submission_id).mkdir(parents=True)
-    (backend.folder / spec.submission_id / "spec.json").write_text(spec.model_dump_json())
+    backend.describe(spec)
     backend.cancel(spec.submission_id)
     assert end_of(backend, spec).state is JobState.CANCELLED
     backend.submit(spec)
@@ -186,17 +182,6 @@ def test_the_time_limit_ends_the_job(backend, python_job):
     backend.submit(spec)
     assert end_of(backend, spec).exit_code == 124
     assert "time limit of 0.5 s" in backend.read_log(spec.submission_id).text
-
-
-def test_a_job_without_its_keeper_is_followed_to_its_end_and_then_lost(backend, python_job):
-    spec = python_job("import time; time.sleep(1.5)")
-    backend.submit(spec)
-    pids = json.loads((backend.folder / spec.submission_id / "pid").read_text())
-    os.kill(pids["keeper"]["pid"], signal.SIGKILL)
-    psutil.wait_procs([psutil.Process(pids["keeper"]["pid"])], timeout=1)
-    assert backend.status(spec.submission_id).state is JobState.RUNNING
-    status = end_of(backend, spec)
-    assert (status.state, status.exit_code) == (JobState.LOST, None)
 
 
 def test_a_pid_that_was_given_out_again_is_not_the_job(backend, python_job):

@@ -7,9 +7,6 @@ import pathlib
 
 from bardloop_airflow.batch.interface import BatchBackend, BatchError, Place
 
-TASK = "task.json"
-"""In a job's folder: its backend's name and whose it is, {"backend", "dag_id", "run_id", "task_id", "map_index"}."""
-
 
 def records_folder(home: pathlib.Path) -> pathlib.Path:
     """The folder with one folder for each job, named by its submission id, whichever backend runs it."""

@@ -3,6 +3,7 @@
 In: a backend and a submission id; a bookmark file, so that whoever follows the job next goes on where this one stopped.
 """
 
+import os
 import pathlib
 import re
 import time
@@ -10,7 +11,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bardloop_airflow.batch.interface import BatchBackend, JobStatus
+from bardloop_airflow.batch.interface import BatchBackend, BatchError, JobStatus
 from bardloop_airflow.batch.records import write_whole
 
 FIRST_PAUSE_S = 0.1
@@ -97,23 +98,24 @@ def follow(
     """Call `show` with every line of the job's log until it ends, or for `within_s` seconds; its status then.
 
     Raises:
-        BatchError: as Follower.look.
+        BatchError: as Follower.look, or this process has lost its parent.
     """
     follower, pause, give_up = Follower(backend, submission_id, bookmark), FIRST_PAUSE_S, time.monotonic() + within_s
-    try:
-        while True:
-            look = follower.look()
-            for line in look.lines:
-                show(line)
-            if look.over or (time.monotonic() > give_up and not look.status.state.final):
-                return look.status
-            if look.lines:
-                pause = FIRST_PAUSE_S
-            else:
-                time.sleep(pause)
-                pause = longer(pause)
-    finally:
-        follower.close()
+    parent = os.getppid()
+    while True:
+        if os.getppid() != parent:  # it writes the log: what is shown from here on nobody would see
+            raise BatchError("the worker that ran this task is gone; the task's next try goes on with the job")
+        look = follower.look()
+        for line in look.lines:
+            show(line)
+        if look.over or (time.monotonic() > give_up and not look.status.state.final):
+            follower.close()
+            return look.status
+        if look.lines:
+            pause = FIRST_PAUSE_S
+        else:
+            time.sleep(pause)
+            pause = longer(pause)
 
 
 def longer(pause: float) -> float:

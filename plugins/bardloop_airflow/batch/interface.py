@@ -13,6 +13,10 @@ class BatchError(RuntimeError):
     """A backend cannot do what was asked. The message is one line for the person at the keyboard."""
 
 
+class BatchRefusedError(BatchError):
+    """What the recipe or the connection asks for cannot be had here: to ask again helps nothing."""
+
+
 @dataclass(frozen=True)
 class Place:
     """Where a backend is reached, and what has to be said there."""

@@ -13,11 +13,11 @@ import subprocess
 import sys
 
 import keeper  # run as a script, so this file's folder is on sys.path
+import process
 
 HOME_ID = ".bardloop-home"
 WRONG_HOME = 2
 NOT_KEPT = 1
-TAKEN = 75
 
 
 def main(folder: pathlib.Path) -> int:
@@ -43,7 +43,7 @@ def main(folder: pathlib.Path) -> int:
     if (folder / "exit_code").exists():
         return int((folder / "exit_code").read_text())
     print(f"batch: {folder.name} was started before and is not started again", file=sys.stderr)
-    return TAKEN
+    return process.TAKEN
 
 
 def why_not_here(folder: pathlib.Path) -> str | None:

@@ -27,6 +27,8 @@ TIMED_OUT = 124
 CANNOT_START = 127
 BEAT_S = 5.0
 """Seconds between two touches of `alive`, and two looks at the markers."""
+CANCEL_GRACE_S = 20.0
+"""The most that a job which a person cancelled is left of its grace: who cancels wants the GPUs back."""
 TO_END = ("cancelled", "displaced", "lost")
 """Markers that ask for the job's end."""
 PR_SET_PDEATHSIG = 1
@@ -87,7 +89,7 @@ def keep(folder: pathlib.Path) -> int:
 
 def wait(folder: pathlib.Path, job: int, time_limit: float | None, grace: float) -> bool:
     """Wait until the job's first process has ended, and make it end when asked to. Whether the time limit was hit."""
-    timed_out = ending = False
+    timed_out = ending = cancelled = False
     asked: set[int] = set()
     wake_at = time.monotonic() + (math.inf if time_limit is None else time_limit)
     while not has_ended(job) or (ending and (left := children_besides(job))):
@@ -109,6 +111,8 @@ def wait(folder: pathlib.Path, job: int, time_limit: float | None, grace: float)
             ending, timed_out = True, not told
             wake_at = time.monotonic() + grace
             process.signal_group(job, signal.SIGTERM)
+        if ending and not cancelled and (folder / "cancelled").exists():
+            cancelled, wake_at = True, min(wake_at, time.monotonic() + CANCEL_GRACE_S)
     return timed_out
 
 

@@ -1,8 +1,8 @@
-"""Local batch backend: each job is a process group on this machine, followed through files.
+"""Local batch backend: each job runs under a keeper on this machine, followed through files.
 
 In: job specs. Out: beside the records of every job, pid (keeper and job, each with its start time), and lock and
-keeper.log of the keeper. Any process finds a job again from these files. Memory is not limited here; CPUs and GPUs are
-not reserved.
+keeper.log of the keeper. Any process finds a job again from these files. Should the keeper be killed, job_start.py,
+which started it, ends what is left of the job. Memory is not limited here; CPUs and GPUs are not reserved.
 """
 
 import json
@@ -14,11 +14,11 @@ import sys
 import time
 
 from bardloop_airflow.batch import process
-from bardloop_airflow.batch.interface import BatchError, JobState, JobStatus
-from bardloop_airflow.batch.records import RecordedBackend, read, recorded_end
+from bardloop_airflow.batch.interface import BatchError, BatchRefusedError, JobState, JobStatus
+from bardloop_airflow.batch.records import RecordedBackend, environment_of_jobs, give_up, read, recorded_end
 from contracts.job_spec import JobSpec
 
-KEEPER = pathlib.Path(__file__).with_name("keeper.py")
+JOB_START = pathlib.Path(__file__).with_name("job_start.py")
 KEEPER_STARTS_WITHIN_S = 60.0
 
 
@@ -27,7 +27,9 @@ class LocalBackend(RecordedBackend):
 
     def submit(self, spec: JobSpec) -> None:
         if spec.machines != 1:
-            raise BatchError(f"batch.machines is {spec.machines}: batch.backend=local is this machine; use slurm")
+            raise BatchRefusedError(
+                f"batch.machines is {spec.machines}: batch.backend=local is this machine; use slurm"
+            )
         self.describe(spec)
         self._ensure_kept(spec.submission_id)
 
@@ -44,7 +46,8 @@ class LocalBackend(RecordedBackend):
             return JobStatus(JobState.PENDING)
         if lives:
             return JobStatus(JobState.RUNNING)
-        return JobStatus(JobState.CANCELLED if (job / "cancelled").exists() else JobState.LOST)
+        give_up(job, "lost: keeper and job are gone, killed at once or with the machine")
+        return recorded_end(job)
 
     def cancel(self, submission_id: str) -> None:
         job = self.folder / submission_id
@@ -68,23 +71,23 @@ class LocalBackend(RecordedBackend):
         job = self.folder / submission_id
         if _was_taken(job):
             return
-        environment = {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("AIRFLOW")}
         with (job / "keeper.log").open("ab") as log:
-            keeper = subprocess.Popen(
-                [sys.executable, "-S", "-E", str(KEEPER), str(job)],
-                env=environment,  # the job inherits it: Airflow's connections and secrets are none of its business
+            started = subprocess.Popen(
+                [sys.executable, "-S", "-E", str(JOB_START), str(job)],
+                env=environment_of_jobs(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        give_up = time.monotonic() + KEEPER_STARTS_WITHIN_S
+        give_up_at = time.monotonic() + KEEPER_STARTS_WITHIN_S
         while not _was_taken(job):
-            if keeper.poll() or time.monotonic() > give_up:  # it ends with 0 when another keeper has the job
+            over = started.poll() not in (None, process.TAKEN) and not _was_taken(job)  # TAKEN: another has the job
+            if over or time.monotonic() > give_up_at:
                 raise BatchError(f"{submission_id}: its keeper did not start the job, see {job / 'keeper.log'}")
             time.sleep(0.01)
 
 
 def _was_taken(job: pathlib.Path) -> bool:
     """Whether a keeper has or had the job in this folder."""
-    return (job / "pid").exists() or (job / "exit_code").exists()
+    return any((job / mark).exists() for mark in ("pid", "exit_code", "lost"))

@@ -9,6 +9,8 @@ import signal
 from collections.abc import Iterator
 
 PROC = pathlib.Path("/proc")
+TAKEN = 75
+"""Exit code of job_start.py when another keeper has or had the job."""
 
 
 def identity(pid: int) -> dict:

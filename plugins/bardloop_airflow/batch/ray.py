@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from bardloop_airflow.batch.interface import BatchError, JobState, JobStatus, Place
+from bardloop_airflow.batch.interface import BatchError, BatchRefusedError, JobState, JobStatus, Place
 from bardloop_airflow.batch.records import RecordedBackend, give_up, home_id, keeper_is_heard, recorded_end
 from contracts.job_spec import JobSpec
 
@@ -49,7 +49,7 @@ class RayBackend(RecordedBackend):
         Two submitters are no danger: Ray takes an id once, and in home the keepers' lock lets one run the job.
         """
         if spec.machines != 1:
-            raise BatchError(
+            raise BatchRefusedError(
                 f"batch.machines is {spec.machines}: a Ray job runs on one machine; use batch.backend=slurm"
             )
         job = self.describe(spec)

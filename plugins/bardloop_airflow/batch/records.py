@@ -1,7 +1,7 @@
 """What stays of every job under home/batch/<submission id>/, whichever backend ran it: spec, log, summary, end.
 
-In: job specs. Out: spec.json (the spec and the home's id) · stdout, stderr · exit_code, or `lost` with the reason ·
-markers `submitted`, `cancelled`, `displaced`. While it lives, the keeper touches `alive`.
+In: job specs. Out: spec.json (the spec and the home's id) · task.json (whose it is) · stdout, stderr · exit_code, or
+`lost` with the reason · markers `submitted`, `cancelled`, `displaced`. While it lives, the keeper touches `alive`.
 """
 
 import codecs
@@ -9,6 +9,7 @@ import json
 import math
 import os
 import pathlib
+import re
 import secrets
 import shutil
 import tempfile
@@ -17,6 +18,9 @@ from bardloop_airflow.batch.interface import BatchBackend, JobState, JobStatus, 
 from contracts.job_spec import JobSpec
 
 HOME_ID = ".bardloop-home"
+OWNER = "task.json"
+"""`JobSpec.owner`. There from the folder's first moment, so that no job runs whose owner is unknown."""
+NOT_FOR_JOBS = re.compile(r"_*AIRFLOW|PG[A-Z]|DATABASE_URL$|DJANGO_|BARDLOOP_(ADMIN|API)_KEY$")
 LOG_CHUNK_BYTES = 1 << 20
 TAIL_BYTES = 1 << 16
 ALIVE_WITHIN_S = 60.0
@@ -57,8 +61,9 @@ class RecordedBackend(BatchBackend):
             return job
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = pathlib.Path(tempfile.mkdtemp(prefix=".draft-", dir=self.folder))
-        named = spec.model_dump(mode="json") | {"home_id": home_id(self.folder.parent)}
+        named = spec.model_dump(mode="json", exclude={"owner"}) | {"home_id": home_id(self.folder.parent)}
         (draft / "spec.json").write_text(json.dumps(named, indent=2))
+        (draft / OWNER).write_text(json.dumps(spec.owner))
         try:
             draft.rename(job)
         except OSError:
@@ -66,6 +71,11 @@ class RecordedBackend(BatchBackend):
                 raise
             shutil.rmtree(draft)  # another submitter of the same job was faster
         return job
+
+
+def environment_of_jobs() -> dict[str, str]:
+    """What a job inherits from its submitter: not the connections, passwords and keys of other services."""
+    return {name: value for name, value in os.environ.items() if not NOT_FOR_JOBS.match(name)}
 
 
 def home_id(home: pathlib.Path) -> str:

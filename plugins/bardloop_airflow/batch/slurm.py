@@ -9,18 +9,18 @@ import contextlib
 import fcntl
 import logging
 import math
-import os
 import pathlib
 import shlex
 import sys
 from collections.abc import Iterator
 
 from bardloop_airflow.batch import slurm_commands
-from bardloop_airflow.batch.interface import BatchError, JobState, JobStatus, Place
+from bardloop_airflow.batch.interface import BatchError, BatchRefusedError, JobState, JobStatus, Place
 from bardloop_airflow.batch.records import (
     ALIVE_WITHIN_S,
     HOME_ID,
     RecordedBackend,
+    environment_of_jobs,
     give_up,
     home_id,
     keeper_is_heard,
@@ -50,16 +50,18 @@ class SlurmBackend(RecordedBackend):
     is not there under the same path.
 
     Raises:
-        BatchError: an option is unknown.
+        BatchRefusedError: an option is unknown.
     """
 
     def __init__(self, folder: pathlib.Path, place: Place):
         super().__init__(folder)
         if unknown := place.options.keys() - OPTIONS:
-            raise BatchError(f"Slurm: unknown option {min(unknown)!r}, expected one of {', '.join(sorted(OPTIONS))}")
+            raise BatchRefusedError(
+                f"Slurm: unknown option {min(unknown)!r}, expected one of {', '.join(sorted(OPTIONS))}"
+            )
         container = place.options.get("container", [])
         if not isinstance(container, list) or not all(isinstance(word, str) for word in container):
-            raise BatchError(f"Slurm: option 'container' is {container!r}, expected a list of words")
+            raise BatchRefusedError(f"Slurm: option 'container' is {container!r}, expected a list of words")
         self._container = tuple(container)
         self._python = place.options.get("python", sys.executable)
         self._asked_for = [f"--{name}={place.options[name]}" for name in place.options.keys() - {"container", "python"}]
@@ -71,7 +73,7 @@ class SlurmBackend(RecordedBackend):
             if any((job / mark).exists() for mark in ("submitted", "pid", "cancelled", "lost", "exit_code")):
                 return
             known = slurm_commands.find(job / SCRIPT)  # of a submitter that died before it could write the number down
-            number = known.number if known else slurm_commands.submit(options, self._script(job), _environment())
+            number = known.number if known else slurm_commands.submit(options, self._script(job), environment_of_jobs())
             write_whole(job / "submitted", number)
 
     def find(self, submission_id: str) -> JobStatus | None:
@@ -142,7 +144,7 @@ class SlurmBackend(RecordedBackend):
 def _sbatch_options(spec: JobSpec) -> list[str]:
     """The spec in sbatch's words."""
     if spec.gpus % spec.machines or spec.processes % spec.machines:
-        raise BatchError(
+        raise BatchRefusedError(
             f"{spec.submission_id}: {spec.gpus} GPUs and {spec.processes} processes cannot be shared evenly by "
             f"{spec.machines} machines: change batch.gpus, batch.processes or batch.machines"
         )
@@ -158,11 +160,6 @@ def _sbatch_options(spec: JobSpec) -> list[str]:
         # The job keeps its limit itself; Slurm's lies behind it, as Slurm counts minutes and signals up to one early.
         options.append(f"--time={math.ceil((spec.time_limit_s + grace) / 60) + 1}")
     return options
-
-
-def _environment() -> dict[str, str]:
-    """What the job inherits: Airflow's connections and secrets are none of its business."""
-    return {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("AIRFLOW")}
 
 
 @contextlib.contextmanager

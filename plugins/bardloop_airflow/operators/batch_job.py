@@ -19,14 +19,14 @@ from bardloop_airflow.run_settings import checked_recipe
 from bardloop_airflow.submission_ids import submission_id, work_id
 from bardloop_airflow.task_defaults import GPUS
 
-WRONG_INPUT = 2
-"""Exit code of a job whose recipe or arguments are wrong: the same at every try."""
+NOT_RETRIED = {2, 124}
+"""Exit codes of a job whose recipe or arguments are wrong, and of one whose time was up: the same at every try."""
 
 DEFERS_AFTER_S = 5.0
 """To defer and to be woken up takes a second process and some seconds: shorter jobs are waited for."""
 
 STORED_JOB = "job"
-"""Key in the task's state store: {"submission_id", "max_tries"} of the job that was submitted last."""
+"""Key in the task's state store: {"submission_id", "backend", "max_tries"} of the job that was submitted last."""
 
 
 class BatchJobOperator(BaseOperator):
@@ -73,19 +73,21 @@ class BatchJobOperator(BaseOperator):
         self.batch_backend: str | None = None
         self.submission_id: str | None = None
         self._backend = None
+        self._killed = False
 
     def execute(self, context) -> dict:
         """Submit the job or attach to it, wait a little for its end, then defer."""
         # Late, here and below: they import the contracts' pydantic models, which a DAG file must not wait for.
+        from bardloop_airflow.batch.interface import BatchRefusedError
         from contracts.job_spec import JobSpec
 
-        recipe = self._connect()
+        recipe = checked_recipe(self.settings)
         command, resources = self._command_and_resources(recipe)
         ti = context["ti"]
-        work = work_id(ti.dag_id, ti.run_id, ti.task_id, ti.map_index, command)
-        self.submission_id = self._attempt_to_follow(work, context)
+        task = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": ti.map_index}
+        self.submission_id = self._attempt_to_follow(work_id(*task.values(), command), recipe.batch.backend, context)
         # Before the job is there, so that nobody who comes later can overlook it.
-        stored = {"submission_id": self.submission_id, "max_tries": ti.max_tries}
+        stored = {"submission_id": self.submission_id, "backend": self.batch_backend, "max_tries": ti.max_tries}
         context["task_state_store"].set(STORED_JOB, stored, retention=NEVER_EXPIRE)
         self.log.info("Job %s: %s", self.submission_id, " ".join(command))
         spec = JobSpec(
@@ -93,10 +95,15 @@ class BatchJobOperator(BaseOperator):
             command=command,
             working_directory=str(ROOT),
             environment={"BARDLOOP_HOME": str(home())},
+            owner={"backend": self.batch_backend} | task,
             **resources,
         )
-        self._backend.submit(spec)
-        self._note_whose_it_is(ti)
+        if self._killed:  # Airflow's handler of SIGTERM calls on_kill and comes back here
+            raise AirflowFailException(f"{self.job}: the task was ended before its job was submitted")
+        try:
+            self._backend.submit(spec)
+        except BatchRefusedError as error:
+            raise AirflowFailException(str(error)) from None
         status = self._follow(context, DEFERS_AFTER_S)
         if not status.state.final:
             self._defer(ti)
@@ -104,8 +111,8 @@ class BatchJobOperator(BaseOperator):
 
     def job_ended(self, context, event: Mapping[str, str]) -> dict:
         """The summary of the job that the trigger saw end: where the task goes on after it was deferred."""
-        self._connect()
         self.submission_id = event["submission_id"]
+        self._connect(context["task_state_store"].get(STORED_JOB)["backend"])
         return self._result(context)
 
     def resume_execution(self, next_method, next_kwargs, context):
@@ -116,30 +123,31 @@ class BatchJobOperator(BaseOperator):
         try:
             return super().resume_execution(next_method, next_kwargs, context)
         except TaskDeferralTimeout:
-            self._connect()
-            self._end(context["task_state_store"].get(STORED_JOB)["submission_id"], context)
-            limit = self.execution_timeout
-            raise AirflowException(f"{self.job}: took longer than execution_timeout ({limit}), job cancelled") from None
+            stored = context["task_state_store"].get(STORED_JOB)
+            self._connect(stored["backend"])
+            self._end(stored["submission_id"], context)
+            raise AirflowFailException(
+                f"{self.job}: took longer than execution_timeout ({self.execution_timeout}), job cancelled"
+            ) from None
 
     def on_kill(self) -> None:
         """End the job when the task is ended before it was deferred: by a person, or by `execution_timeout`."""
+        self._killed = True
         if self._backend is not None and self.submission_id is not None:
             self.log.info("Cancelling job %s", self.submission_id)
             self._backend.cancel(self.submission_id)
 
-    def _connect(self):
-        """Find the backend; the recipe that names it."""
+    def _connect(self, name: str) -> None:
+        """Talk to the backend `name` from now on."""
         from bardloop_airflow.batch.backends import backend
         from bardloop_airflow.batch.connections import place_of
         from bardloop_airflow.batch.interface import BatchError
 
-        recipe = checked_recipe(self.settings)
-        self.batch_backend = recipe.batch.backend
+        self.batch_backend = name
         try:
-            self._backend = backend(self.batch_backend, home(), place_of(self.batch_backend))
+            self._backend = backend(name, home(), place_of(name))
         except BatchError as error:
             raise AirflowFailException(str(error)) from None
-        return recipe
 
     def _command_and_resources(self, recipe) -> tuple[tuple[str, ...], dict[str, Any]]:
         """The job's command line, and what it asks for in the words of `contracts.job_spec.JobSpec`."""
@@ -159,29 +167,38 @@ class BatchJobOperator(BaseOperator):
         resources["time_limit_s"] = batch.time_limit_hours * 3600
         return command, resources
 
-    def _attempt_to_follow(self, work: str, context) -> str:
+    def _attempt_to_follow(self, work: str, name: str, context) -> str:
         """Submission id of the attempt to follow. The jobs of all others of this task are over when this returns.
 
-        It is the one that was stored last, whether it waits, runs or has succeeded, unless its job failed or the task
-        was cleared since then: clearing raises the task's max_tries, a retry does not.
+        It is the one that was stored last, whether it waits, runs or has succeeded, unless its job failed, is being
+        cancelled, or the task was cleared since then: clearing raises the task's max_tries, a retry does not. It stays
+        on the backend where it is; a new attempt goes to the backend `name`.
         """
         stored = context["task_state_store"].get(STORED_JOB)
         if stored is not None:
             identity = stored["submission_id"]
-            same_work = identity.rpartition("-")[0] == work
+            self._connect(stored["backend"])
+            same_work = identity.rpartition("-")[0] == work and stored["max_tries"] == context["ti"].max_tries
             status = self._backend.find(identity)
-            failed = status is not None and status.state.final and status.exit_code != 0
-            if same_work and stored["max_tries"] == context["ti"].max_tries and not failed:
-                if status is not None:
-                    self.log.info("Attaching to %s job %s", status.state, identity)
+            if same_work and status is not None and not self._is_over(identity, status):
+                self.log.info("Attaching to %s job %s", status.state, identity)
                 return identity
             if status is not None:  # the trigger's on_kill has ended it, if the triggerer was up
                 self._end(identity, context)
+        self._connect(name)
         number = 1
         while self._backend.find(submission_id(work, number)) is not None:
             self._end(submission_id(work, number), context)  # one may run if the DAG run was deleted and made again
             number += 1
         return submission_id(work, number)
+
+    def _is_over(self, identity: str, status) -> bool:
+        """Whether a job has ended without success, or was told to end."""
+        from bardloop_airflow.batch.backends import records_folder
+
+        if status.state.final:
+            return status.exit_code != 0
+        return (records_folder(home()) / identity / "cancelled").exists()
 
     def _end(self, identity: str, context) -> None:
         """Cancel a job and show its log until it is over: until then its GPUs are not free."""
@@ -190,15 +207,6 @@ class BatchJobOperator(BaseOperator):
             self.log.info("Cancelling job %s", identity)
             self._backend.cancel(identity)
             self._follow(context)
-
-    def _note_whose_it_is(self, ti) -> None:
-        """Leave with the job's records by which task it can be found to be unwanted."""
-        from bardloop_airflow.batch.backends import TASK, records_folder
-        from bardloop_airflow.batch.records import write_whole
-
-        owner = {"backend": self.batch_backend, "dag_id": ti.dag_id, "run_id": ti.run_id}
-        owner |= {"task_id": ti.task_id, "map_index": ti.map_index}
-        write_whole(records_folder(home()) / self.submission_id / TASK, json.dumps(owner))
 
     def _follow(self, context, within_s: float = float("inf")):
         """Show the job's log from where it was left, until the job ends or for `within_s` seconds; its status then."""
@@ -228,7 +236,7 @@ class BatchJobOperator(BaseOperator):
         from bardloop_airflow.batch.follow import reason
 
         status = self._backend.status(self.submission_id)
-        if status.exit_code == WRONG_INPUT:
+        if status.exit_code in NOT_RETRIED:
             raise AirflowFailException(reason(self._backend, self.submission_id, self.job))
         if status.exit_code != 0:
             code = "" if status.exit_code is None else f", exit code {status.exit_code}"

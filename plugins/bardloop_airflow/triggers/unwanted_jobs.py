@@ -11,8 +11,9 @@ from typing import Any
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from bardloop_airflow.batch.backends import TASK, backend, records_folder
+from bardloop_airflow.batch.backends import backend, records_folder
 from bardloop_airflow.batch.connections import place_of
+from bardloop_airflow.batch.records import OWNER
 from bardloop_airflow.places import home
 from bardloop_airflow.triggers.task_state import GONE, task_state
 
@@ -39,7 +40,7 @@ class UnwantedJobsTrigger(BaseEventTrigger):
         while True:
             try:
                 suspects, cancelled = await asyncio.to_thread(self._look, ended, suspects)
-            except Exception:  # noqa: BLE001  (Airflow's database or the disk of the network is away; never the last look)
+            except Exception:
                 self.log.exception("Could not look for unwanted jobs, trying again in %g s", EVERY_S)
                 cancelled = []
             for job in cancelled:
@@ -60,12 +61,13 @@ class UnwantedJobsTrigger(BaseEventTrigger):
             unwanted.add(folder.name)
             if folder.name not in suspects:
                 continue
+            again = (folder / "cancelled").exists()  # what was to end it may have been killed
             try:
                 did = _cancel(owner["backend"], folder.name)
             except Exception as error:  # noqa: BLE001  (whatever one backend has to say, the other jobs' turn comes)
                 self.log.warning("Job %s cannot be cancelled now: %s", folder.name, error)
                 continue
-            if did:
+            if did and not again:
                 self.log.info("Cancelled job %s: its task is %s", folder.name, state)
                 cancelled.append({"submission_id": folder.name, "state": state, **task})
         return unwanted, cancelled
@@ -74,14 +76,15 @@ class UnwantedJobsTrigger(BaseEventTrigger):
 def _running(ended: set[str]) -> list[tuple[pathlib.Path, dict]]:
     """Folders of jobs that have not ended, as far as their files say, with whose each is. Adds others to `ended`."""
     found = []
-    for note in records_folder(home()).glob(f"[!.]*/{TASK}"):
+    for note in records_folder(home()).glob(f"[!.]*/{OWNER}"):
         folder = note.parent
         if folder.name in ended:
             continue
-        if any((folder / mark).exists() for mark in ("exit_code", "lost", "cancelled")):
+        owner = json.loads(note.read_text())
+        if not owner or any((folder / mark).exists() for mark in ("exit_code", "lost")):
             ended.add(folder.name)
         else:
-            found.append((folder, json.loads(note.read_text())))
+            found.append((folder, owner))
     return found
 
 
