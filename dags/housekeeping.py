@@ -3,7 +3,8 @@
 
 Lists the adapters, runs and corpora of a recipe, each with what happens to it and why, and removes what the recipe's
 section `housekeeping` no longer keeps. Never removed: what the engine serves (stable, canary, previous) and every
-adapter it was trained on from, the runs and corpora that a kept adapter comes from, the latest corpus, a run at work.
+adapter it was trained on from, the runs and corpora that a kept adapter comes from, the latest corpus, a run at work,
+one that waits for its evaluation or holds a whole model.
 
 **When it runs:** every Sunday at five (UTC), when you trigger it.
 

@@ -3,7 +3,7 @@
 
 Takes the votes that came since the last retraining that succeeded, adds the conversations that people preferred to the
 corpus, trains and evaluates as the DAG `train` does, and only then moves the watermark: a run that fails leaves all
-its votes to the next one.
+its votes to the next one. When the watermark has moved, the adapter is handed on to the DAG `rollout`.
 
 **When it runs:** every night at three (UTC); as soon as `votes.min_new` new votes with a preference are in; when you
 trigger it. One run at a time: what comes meanwhile waits. With nothing new the task `whats_new` is skipped, and its
@@ -71,9 +71,10 @@ def retrain():
     chosen = with_the_votes(asked, votes.output)
     gpu = {"arguments": run, "pool": GPUS}
     fit = job("train", chosen, 14, accelerate=True, links=[WandbRunLink()], **gpu)
-    event = {"outlets": [ADAPTER], "event_facts": ["adapter"]}
-    evaluate = job("evaluate", chosen, 2, links=[EvaluationLink()], **event, **gpu)
-    job("base-model", chosen, 1) >> fit >> evaluate >> job("watermark", chosen, 1, arguments=run)
+    evaluate = job("evaluate", chosen, 2, links=[EvaluationLink()], **gpu)
+    # An adapter goes live only when its votes are taken: else they would be trained on again the next night.
+    taken = job("watermark", chosen, 1, arguments=run, outlets=[ADAPTER], event_facts=["adapter"])
+    job("base-model", chosen, 1) >> fit >> evaluate >> taken
 
 
 retrain()

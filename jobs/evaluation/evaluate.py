@@ -43,8 +43,8 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
 
     Raises:
         JobError: the run is not finished, was trained on another base or in another way than the recipe says, no
-            checkpoint is sound, or the held-out split holds no sample. Also, when all is done, that wandb does not
-            take the numbers although the recipe wants them there.
+            checkpoint is sound, the held-out split holds no sample, or another process is at the run. Also, when all
+            is done, that wandb does not take the numbers although the recipe wants them there.
     """
     yield_waiting_cores()
     folder = RunFolder(home, recipe, arguments.run_id)
@@ -61,7 +61,7 @@ def run(recipe: Recipe, home: pathlib.Path, arguments: argparse.Namespace) -> di
     mode = wandb_mode(recipe)
     found = candidates(folder, summary["steps"])
     parent = parent_folder(recipe, home, inputs.base_digest)
-    with full_disk_explained(home):
+    with folder.hold(), full_disk_explained(home):
         evaluation, measured_before = _evaluation(recipe, home, folder, inputs, found, parent)
         chosen = next(each for each in found if each.version == evaluation["chosen"]["version"])
         if recipe.train.tuning == "full":

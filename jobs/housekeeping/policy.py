@@ -8,13 +8,14 @@ import pathlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+import yaml
 from filelock import FileLock, Timeout
 
 from contracts.adapter_manifest import AdapterManifest
 from contracts.recipe import Recipe
 from jobs.errors import JobError
 
-AT_WORK = "a training is at it"
+AT_WORK = "a training or an evaluation is at it"
 """Why a run stays whose lock is held."""
 
 
@@ -46,17 +47,19 @@ def judge(recipe: Recipe, home: pathlib.Path, served: Mapping[str, str]) -> list
         served: reference to role of what the engine may serve.
 
     Raises:
-        JobError: a manifest cannot be read, so that nobody can say whose parent it is.
+        JobError: a manifest or a run's configuration cannot be read, so that nobody can say whose parent it is.
     """
     limits, manifests = recipe.housekeeping, _manifests(home)
-    verdicts = _adapters(recipe, home, manifests, served)
+    found = _runs(home / "runs" / recipe.name)
+    needed_runs = {run.name: reason for run in found if (reason := _still_needed(run.path))}
+    staying = [each.found.path for each in _limited(found, limits.keep_runs, needed_runs) if each.keep]
+    staying += [run.path for folder in _other_folders(recipe, home) for run in _runs(folder)]
+    verdicts = _adapters(recipe, home, manifests, served, _parents(staying))
     kept = [manifests[verdict.found.name] for verdict in verdicts if verdict.keep]
     kept += [manifest for manifest in manifests.values() if manifest.name != recipe.name]
     mine = [manifest for manifest in kept if manifest.recipe == recipe.name]
-    found = _runs(home / "runs" / recipe.name)
     why = {manifest.run_id: f"adapter {manifest.reference} comes from it" for manifest in mine}
-    why |= {run.name: AT_WORK for run in found if _is_at_work(run.path)}
-    runs = _limited(found, limits.keep_runs, why)
+    runs = _limited(found, limits.keep_runs, why | needed_runs)
     needed = {manifest.corpus_digest: f"adapter {manifest.reference} comes from it" for manifest in mine}
     needed |= {each.found.corpus: f"run {each.found.name} needs it" for each in runs if each.keep}
     folder = home / "corpus" / recipe.name
@@ -66,10 +69,16 @@ def judge(recipe: Recipe, home: pathlib.Path, served: Mapping[str, str]) -> list
 
 
 def _adapters(
-    recipe: Recipe, home: pathlib.Path, manifests: Mapping[str, AdapterManifest], served: Mapping[str, str]
+    recipe: Recipe,
+    home: pathlib.Path,
+    manifests: Mapping[str, AdapterManifest],
+    served: Mapping[str, str],
+    parents_of_runs: Mapping[str, str],
 ) -> list[Verdict]:
     """What is served stays with all that it was trained on from; what stays for another reason, with its parent."""
-    why = {recipe.train.parent: "train.parent of the recipe"} if recipe.train.parent else {}
+    why = dict(parents_of_runs)
+    if recipe.train.parent:
+        why[recipe.train.parent] = "train.parent of the recipe"
     for reference in served:
         child = manifests.get(reference)
         while child is not None and child.parent:
@@ -116,8 +125,51 @@ def _runs(folder: pathlib.Path) -> list[Found]:
     ]
 
 
+def _other_folders(recipe: Recipe, home: pathlib.Path) -> list[pathlib.Path]:
+    """Where the runs of the other recipes lie."""
+    return [folder for folder in sorted((home / "runs").glob("[!.]*")) if folder.name != recipe.name]
+
+
+def _parents(runs: Iterable[pathlib.Path]) -> dict[str, str]:
+    """Reference of each adapter that one of the runs goes on from, to the reason why it stays.
+
+    Raises:
+        JobError: the configuration of a run cannot be read.
+    """
+    parents = {}
+    for run in runs:
+        path = run / "config.yaml"
+        try:
+            parent = yaml.safe_load(path.read_text())["train"].get("parent")
+        except (OSError, yaml.YAMLError, ValueError, AttributeError, KeyError, TypeError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise JobError(
+                f"{path}: no configuration of a run ({reason}); remove the run: nothing is removed before"
+            ) from error
+        if parent:
+            parents[parent] = f"train.parent of run {run.name} of {run.parent.name}"
+    return parents
+
+
+def _still_needed(run: pathlib.Path) -> str | None:
+    """Why a run stays, whatever was made from it."""
+    if _is_at_work(run):
+        return AT_WORK
+    if _is_trial(run):
+        return None
+    if (run / "train.json").is_file() and not (run / "evaluation.json").is_file():
+        return "waits for its evaluation"
+    return "holds a whole model" if (run / "model").is_dir() else None
+
+
+def _is_trial(run: pathlib.Path) -> bool:
+    """Whether a sweep trained it, which reads its loss and nothing else: nobody will evaluate it."""
+    sweep, _, _ = run.name.rpartition("-trial-")
+    return bool(sweep) and (run.with_name(sweep) / "sweep").is_dir()
+
+
 def _is_at_work(run: pathlib.Path) -> bool:
-    """Whether a training holds the run."""
+    """Whether a training or an evaluation holds the run."""
     lock = run / ".lock"
     if not lock.exists():
         return False

@@ -32,11 +32,12 @@ def prepare(recipe: Recipe, home: pathlib.Path, folder: RunFolder, corpus_digest
     Raises:
         JobError: as `stream_samples` and `sets_to_train_on`.
     """
+    votes = sets_to_train_on(recipe, home)  # also of a run that goes on: the watermark may have passed its votes
     if folder.view_report.is_file():
         return
     folder.view.mkdir(exist_ok=True)
     reports = {}
-    votes, of_votes, taken = sets_to_train_on(recipe, home), ViewReport(), set()
+    of_votes, taken = ViewReport(), set()
     for split in SPLITS:
         report = ViewReport()
         samples = stream_samples(recipe, home, corpus_digest, split, tokenizer, report)

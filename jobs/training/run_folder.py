@@ -78,7 +78,7 @@ class RunFolder:
 
     @contextlib.contextmanager
     def hold(self) -> Iterator[None]:
-        """Keep every other process from training this run; the system lets go when this process dies.
+        """Keep every other process from training, judging or removing this run; the system lets go when this one dies.
 
         Raises:
             JobError: another process is at it.
@@ -88,7 +88,9 @@ class RunFolder:
             with FileLock(self.path / ".lock", timeout=RELEASE_S):
                 yield
         except Timeout as error:
-            raise JobError(f"{self.path}: another process is training this run; wait for it or end it") from error
+            raise JobError(
+                f"{self.path}: another process is training this run, or judging it; wait for it or end it"
+            ) from error
 
     def start(self, recipe: Recipe, inputs: Inputs) -> None:
         """Write down what goes in, before anything else is done."""

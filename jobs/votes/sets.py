@@ -6,7 +6,7 @@ In: votes/<recipe>/<digest>/set.json. Out: the sets that a training takes, the o
 import pathlib
 
 from contracts.recipe import Recipe
-from contracts.votes import VoteSet, read_watermark, votes_folder
+from contracts.votes import VoteSet, Watermark, read_watermark, votes_folder
 from jobs.errors import JobError
 
 
@@ -25,15 +25,31 @@ def read_set(home: pathlib.Path, recipe: str, digest: str) -> VoteSet:
         raise JobError(f"{path}: damaged ({' '.join(str(error).split())[:200]}); remove its folder") from error
 
 
+def check_follows(taken: VoteSet, mark: Watermark) -> None:
+    """Is this set the next to take, or the one that was taken last?
+
+    Raises:
+        JobError: another training took some of its votes meanwhile.
+    """
+    if mark.digest not in (taken.digest, taken.before):
+        raise JobError(
+            f"the votes of set {taken.digest} begin behind number {taken.after}, the watermark stands at {mark.vote}: "
+            f"another training took them meanwhile. Nothing is lost; the next run of `retrain` takes what is new"
+        )
+
+
 def sets_to_train_on(recipe: Recipe, home: pathlib.Path) -> list[VoteSet]:
     """The set that the recipe names and all before it, the oldest first: each vote stands in one of them. Where the
     recipe names none, those that a training has taken already; none where votes have no weight.
 
     Raises:
-        JobError: a set is missing or damaged, or the recipe's view cannot take conversations.
+        JobError: a set is missing or damaged, another training took votes of the named set meanwhile, or the recipe's
+            view cannot take conversations.
     """
-    digest = recipe.votes.digest or read_watermark(home, recipe.name).digest
-    sets = []
+    mark, sets = read_watermark(home, recipe.name), []
+    digest = recipe.votes.digest or mark.digest
+    if recipe.votes.weight and recipe.votes.digest:
+        check_follows(read_set(home, recipe.name, digest), mark)
     while recipe.votes.weight and digest:
         sets.insert(0, read_set(home, recipe.name, digest))
         digest = sets[0].before

@@ -97,8 +97,9 @@ def connection_address(name: str) -> str:
         return ""
     if elsewhere := connection.extra_dejson.get("browser_url"):
         return elsewhere.rstrip("/")
-    port = f":{connection.port}" if connection.port else ""
-    return f"{connection.schema or 'http'}://{connection.host}{port}"
+    from bardloop_airflow.site import address_of  # late: a DAG file must not wait for httpx
+
+    return address_of(connection)
 
 
 def _page(ti_key) -> pathlib.PurePath | None:

@@ -14,12 +14,24 @@ class SiteError(RuntimeError):
     """The site is not there, or does not answer as it should. The message is one line."""
 
 
+class VotesLost(SiteError):
+    """The site has no vote with a number as high as one that was read from it before."""
+
+
 class NewVotes(TypedDict):
-    """Votes behind a number: all, those that prefer a reply, and the largest number among them."""
+    """Votes behind a number: all, those that prefer a reply, and the largest number among them. `last` is the largest
+    number of all votes that the site has."""
 
     votes: int
     preferred: int
     until: int
+    last: int
+
+
+def address_of(connection) -> str:
+    """The address that an Airflow connection names by host and port; the host may begin with `https://`."""
+    place = f"{connection.host}:{connection.port}" if connection.port else f"{connection.host}"
+    return place if "://" in place else f"{connection.schema or 'http'}://{place}"
 
 
 class SiteClient:
@@ -32,9 +44,7 @@ class SiteClient:
     @classmethod
     def of(cls, connection, answers_within_s: float = 20.0) -> "SiteClient":
         """The site that an Airflow connection names."""
-        port = f":{connection.port}" if connection.port else ""
-        address = f"{connection.schema or 'http'}://{connection.host}{port}"
-        return cls(address, connection.password or "", answers_within_s)
+        return cls(address_of(connection), connection.password or "", answers_within_s)
 
     @classmethod
     def from_connection(cls, answers_within_s: float = 20.0) -> "SiteClient":
@@ -52,8 +62,16 @@ class SiteClient:
 
         Raises:
             SiteError: no answer, or a refusal.
+            VotesLost: the site has fewer votes than that: its database was restored or made anew.
         """
-        return self._get("/api/votes/count", adapter=adapter, after=after)
+        found = self._get("/api/votes/count", adapter=adapter, after=after)
+        if found["last"] < after:
+            raise VotesLost(
+                f"{self.address}: its newest vote has number {found['last']}, but votes of {adapter} were read up to "
+                f"{after}: its database was restored or made anew, and new votes would be taken for old ones. Restore "
+                f"what is missing, or remove votes/{adapter}/watermark.json from home: then all votes there are new"
+            )
+        return found
 
     def statistics(self) -> dict[str, Any]:
         """What the votes say so far, as GET /api/statistics has it. Raises SiteError."""

@@ -16,13 +16,13 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from bardloop_airflow.places import home
 from bardloop_airflow.run_settings import checked_recipe
-from bardloop_airflow.site import CONNECTION_ID, SiteClient, SiteError
+from bardloop_airflow.site import CONNECTION_ID, SiteClient, SiteError, VotesLost
 
 log = logging.getLogger(__name__)
 
 
 class NewVotesTrigger(BaseEventTrigger):
-    """Looks every `poll_s` seconds, forever. A site that is not there is told once and looked for again."""
+    """Looks every `poll_s` seconds, forever. What keeps it from looking is told once; then it looks again."""
 
     def __init__(self, recipe: str, poll_s: float = 60.0):
         super().__init__()
@@ -40,11 +40,15 @@ class NewVotesTrigger(BaseEventTrigger):
                 connection = await BaseHook.aget_connection(CONNECTION_ID)
                 found = await asyncio.to_thread(self._look, SiteClient.of(connection), told)
                 complaint = None
-            except (AirflowException, SiteError, ValueError) as error:  # no connection, no site, a damaged watermark
+            except Exception as error:  # whatever it is: nobody starts a watcher again that has ended
                 found = None
-                if str(error) != complaint:
-                    complaint = str(error)
-                    log.warning("votes of %s are not watched now: %s", self.recipe, complaint)
+                if isinstance(error, VotesLost):
+                    told = 0  # a number of the database that was before
+                if repr(error) != complaint:
+                    complaint = repr(error)
+                    expected = isinstance(error, (AirflowException, SiteError, ValueError))
+                    unknown = None if expected else error
+                    log.warning("votes of %s are not watched now: %s", self.recipe, error, exc_info=unknown)
             if found:
                 told = found["until"]
                 yield TriggerEvent(found)

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Asset, get_current_context
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from bardloop_airflow.places import home
 from bardloop_airflow.run_settings import checked_recipe, triggering_extra
-from bardloop_airflow.site import SiteClient
+from bardloop_airflow.site import SiteClient, VotesLost
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ def what_is_new(settings: Mapping[str, Any]) -> dict[str, str]:
 
     Raises:
         AirflowSkipException: nothing is new; the message says what was looked at.
+        AirflowFailException: the site's newest vote stands before the watermark (a retry would not help).
         SiteError: the web site does not answer.
     """
     from contracts.votes import read_watermark  # late: pydantic models cost DAG import time
@@ -49,7 +50,10 @@ def what_is_new(settings: Mapping[str, Any]) -> dict[str, str]:
     mark = read_watermark(home(), recipe.name)
     found = {"votes": 0, "preferred": 0, "until": mark.vote}
     if recipe.votes.weight:
-        found = SiteClient.from_connection().new_votes(recipe.name, mark.vote)
+        try:
+            found = SiteClient.from_connection().new_votes(recipe.name, mark.vote)
+        except VotesLost as error:
+            raise AirflowFailException(str(error)) from None
     enough = found["preferred"] >= (recipe.votes.min_new if by_votes else 1)
     corpus = new_corpus(home(), recipe.name, mark.corpus) if recipe.train.dataset is None else None
     votes = f"{found['votes']} votes behind number {mark.vote}, {found['preferred']} of them with a preference"

@@ -12,6 +12,7 @@ import yaml
 ROOT = pathlib.Path(__file__).parents[2]
 FILE = ROOT / "docker-compose.yml"
 SEVERAL_MACHINES = ROOT / "docker" / "several-machines.yml"
+WANDB = ROOT / "docker" / "wandb.yml"
 VARIABLE = re.compile(r"\$\$|\$\{(?P<name>\w+)(?::(?P<kind>[-?])(?P<rest>[^}]*))?\}")
 
 

@@ -17,7 +17,7 @@ SERVICES = compose.services()
 STAGES = image.stages()
 RUN_ONCE = {"airflow-database", "web-database", "base-model"}
 """Services that do something at each start and end; others wait for their success."""
-SET_BY_COMPOSE = {"COMPOSE_PROFILES"}
+SET_BY_COMPOSE = {"COMPOSE_PROFILES", "COMPOSE_FILE"}
 READ_BY_IMAGES = {
     "GF_SECURITY_ADMIN_PASSWORD__FILE",
     "GF_USERS_ALLOW_SIGN_UP",
@@ -38,6 +38,7 @@ READ_BY_LIBRARIES = {
     "RAY_AUTH_TOKEN_PATH": "ray",
     "RAY_USAGE_STATS_ENABLED": "ray",
     "RAY_worker_niceness": "ray",
+    "RAY_JOB_START_TIMEOUT_SECONDS": "ray",
 }
 SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|KEY\b")
 
@@ -45,7 +46,7 @@ SECRET = re.compile(r"PASSWORD|SECRET|TOKEN|KEY\b")
 FILE_SERVER = {"BARDLOOP_HOME_SERVER": "nas", "BARDLOOP_HOME_EXPORT": "/home"}
 
 
-@pytest.mark.parametrize("path", [compose.FILE, compose.SEVERAL_MACHINES], ids=lambda path: path.name)
+@pytest.mark.parametrize("path", [compose.FILE, compose.SEVERAL_MACHINES, compose.WANDB], ids=lambda path: path.name)
 def test_the_file_keeps_to_the_compose_specification(path):
     compose_spec.PyCompose.from_json(json.dumps({"services": {}} | compose.read(path, FILE_SERVER)))
 
@@ -57,7 +58,11 @@ def test_the_specification_is_not_kept_by_a_misspelt_key():
         compose_spec.PyCompose.from_json(json.dumps(broken))
 
 
-@pytest.mark.parametrize("files", [[compose.FILE], [compose.FILE, compose.SEVERAL_MACHINES]], ids=["alone", "several"])
+@pytest.mark.parametrize(
+    "files",
+    [[compose.FILE], [compose.FILE, compose.SEVERAL_MACHINES], [compose.FILE, compose.WANDB]],
+    ids=["alone", "several", "wandb"],
+)
 def test_docker_compose_takes_it(docker_compose, files):
     named = [word for path in files for word in ("-f", path)]
     environment = {"PATH": os.environ["PATH"], **FILE_SERVER}
@@ -131,6 +136,23 @@ def test_the_jobs_nodes_hold_no_key_of_the_engine_and_no_password():
     """They run what a recipe says. The export key lets the job `votes` read the votes, and nobody change anything."""
     for name in ("ray", "ray-gpu", "base-model"):
         assert set(compose.mounted_secrets(SERVICES[name]).values()) <= {"ray_token", "export_key"}
+
+
+def test_the_key_of_wandb_is_for_the_jobs_nodes_alone():
+    assert not [name for name, service in SERVICES.items() if "WANDB_API_KEY" in service.get("environment", {})]
+    added = compose.read(compose.WANDB)
+    assert {name: compose.mounted_secrets(service) for name, service in added["services"].items()} == {
+        name: {"WANDB_API_KEY": "wandb_api_key"} for name in ("ray", "ray-gpu")
+    }
+    assert set(added["secrets"]) == {"wandb_api_key"}
+
+
+@pytest.mark.parametrize("name", ["ray", "ray-gpu"])
+def test_a_job_may_wait_for_its_gpus_as_long_as_a_training_lasts(name):
+    """Where this is not said Ray gives a job up that has waited for 15 minutes."""
+    from ray.dashboard.consts import RAY_JOB_START_TIMEOUT_SECONDS_ENV_VAR
+
+    assert int(SERVICES[name]["environment"][RAY_JOB_START_TIMEOUT_SECONDS_ENV_VAR]) == 14 * 24 * 3600
 
 
 def test_what_is_mounted_is_there():

@@ -19,6 +19,7 @@ import httpx
 import psutil
 import pytest
 
+from contracts.votes import Watermark
 from demo import credentials, services
 from demo.layout import PORT_DEFAULTS, Layout
 from demo.supervision import left_behind
@@ -164,6 +165,16 @@ def test_the_page_of_the_loop_shows_the_votes_and_the_run_that_failed(airflow_ap
     assert f"{ENOUGH} votes" in votes and f"{ENOUGH} new preferences; {ENOUGH} start the next training" in votes
     (run,) = runs(airflow_api, "retrain")
     assert f"/dags/retrain/runs/{run['dag_run_id']}".replace("+", "%2B") in votes.replace("+", "%2B")
+
+
+def test_the_page_of_the_loop_says_when_the_sites_database_was_made_anew(airflow_api, home):
+    mark = home / "votes" / "demo" / "watermark.json"
+    mark.write_text(Watermark(vote=10**9).model_dump_json())
+    try:
+        votes = airflow_api.get("/bardloop/").text.split('<li class="stage ')[-1]
+    finally:
+        mark.unlink()
+    assert votes.startswith('unknown"') and "its database was restored or made anew" in votes
 
 
 def test_a_person_sees_evaluation_and_votes_before_saying_no(airflow_api):

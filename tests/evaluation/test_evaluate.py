@@ -11,6 +11,7 @@ from contracts.adapter_manifest import AdapterManifest
 from jobs.errors import JobError
 from jobs.evaluation import evaluate
 from jobs.training.files import sha12
+from jobs.training.run_folder import RunFolder
 from tests.training import tiny
 
 
@@ -164,6 +165,11 @@ def test_an_adapter_for_another_base_is_refused(home, tmp_path):
     (other / "models/tiny/base.json").write_text(json.dumps(base | {"digest": "f" * 12}))
     with pytest.raises(JobError, match=r"has f{12}: this adapter is for another base"):
         run(other)
+
+
+def test_a_run_that_somebody_holds_is_not_judged(home):
+    with RunFolder(home, tiny.recipe(home), "first").hold(), pytest.raises(JobError, match="another process is"):
+        run(home)
 
 
 def test_a_run_that_is_not_finished_is_refused(home):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from contracts.votes import Watermark
 from tests.webapp.scripted_engine import BASE, VERSION
 
 
@@ -50,10 +51,21 @@ def test_what_the_corpus_would_leave_out_is_left_out_here(cast, job, rows):
     assert (found, made.dropped) == ([], {"excluded.minors": 1})
 
 
+def test_a_site_whose_database_was_made_anew_is_not_taken_for_one_without_new_votes(cast, job, tmp_path):
+    cast("adapter")
+    mark = tmp_path / "votes" / "demo" / "watermark.json"
+    mark.parent.mkdir(parents=True)
+    mark.write_text(Watermark(vote=10**9).model_dump_json())
+    code, line = job("votes")
+    assert code == 1 and "its database was restored or made anew" in line and "votes/demo/watermark.json" in line
+    mark.unlink()
+    assert job("votes")["rows"] == 1
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "says"),
     [
-        ("BARDLOOP_EXPORT_KEY", "wrong", "api/votes: answered 401"),
+        ("BARDLOOP_EXPORT_KEY", "wrong", "api/votes/count: answered 401"),
         ("BARDLOOP_EXPORT_KEY", "", "votes: BARDLOOP_EXPORT_KEY is not set"),
         ("BARDLOOP_WEB_URL", "http://127.0.0.1:1", "is the web site running?"),
     ],

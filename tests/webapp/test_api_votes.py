@@ -36,7 +36,7 @@ def test_it_works(visitor):
     numbers = [each["number"] for each in found]
     assert numbers == sorted(set(numbers)) and numbers[0] > 0
     count = visitor.get("/api/votes/count", params={"adapter": "demo"}, headers=KEY).json()
-    assert count == {"votes": 3, "preferred": 2, "until": numbers[-1]}
+    assert count == {"votes": 3, "preferred": 2, "until": numbers[-1], "last": numbers[-1]}
 
 
 def test_only_what_came_after_is_told(visitor):
@@ -48,7 +48,18 @@ def test_only_what_came_after_is_told(visitor):
     assert second["battle"]["question_id"] == later and second["number"] > first["number"]
     query = {"adapter": "demo", "after": second["number"]}
     nothing = visitor.get("/api/votes/count", params=query, headers=KEY).json()
-    assert nothing == {"votes": 0, "preferred": 0, "until": second["number"]}
+    assert nothing == {"votes": 0, "preferred": 0, "until": second["number"], "last": second["number"]}
+
+
+def test_who_has_read_further_than_there_are_votes_can_see_it(visitor):
+    def last(adapter: str) -> int:
+        query = {"adapter": adapter, "after": 10**9}
+        return visitor.get("/api/votes/count", params=query, headers=KEY).json()["last"]
+
+    assert last("demo") == 0
+    cast(visitor, "left")
+    (vote,) = votes(visitor)
+    assert last("demo") == last("other") == vote["number"]
 
 
 def test_pages_hold_every_vote_once(visitor):
