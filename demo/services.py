@@ -70,6 +70,9 @@ def _airflow(*arguments: str) -> tuple[str, ...]:
 
 
 UVICORN = ("--host", "127.0.0.1", "--timeout-graceful-shutdown", "5")  # else a reader of a stream holds up `make down`
+IDLE_TRANSACTIONS_END = "-c idle_in_transaction_session_timeout=60s"
+"""For PostgreSQL: workers of a scheduler that was killed live on, and would hold the locks of its transaction."""
+
 SERVICES = (
     Service("postgres", (PYTHON, "-m", "demo.postgres"), _postgres_is_up, 60),
     Service(
@@ -235,6 +238,8 @@ def airflow_environment(layout: Layout, secret: dict[str, str]) -> dict[str, str
     }
     return {
         "AIRFLOW_HOME": str(folder),
+        "PGOPTIONS": IDLE_TRANSACTIONS_END,
+        "SPT_NOENV": "1",  # a process that renames itself keeps the environment by which `make down` finds it
         "AIRFLOW_CONN_BARDLOOP_SERVING": json.dumps(serving),
         "AIRFLOW_CONN_BARDLOOP_WEB": json.dumps(web),
         "AIRFLOW_CONN_BARDLOOP_RAY": json.dumps(ray),

@@ -123,9 +123,9 @@ class RunningAirflow:
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
         """Send a signal to the service's first process, of PostgreSQL to the postmaster too; wait for its end."""
         with self._changes:
+            postmaster = self._postmaster() if name == "postgres" else None  # raises while it starts
             process = self.processes.pop(name)
-        if name == "postgres":
-            postmaster = psutil.Process(int((self.layout.postgres / "postmaster.pid").read_text().split()[0]))
+        if postmaster:
             backends = postmaster.children()
             postmaster.send_signal(how)
             psutil.wait_procs(backends, timeout=30)  # they end by themselves; a new server waits for them
@@ -149,13 +149,19 @@ class RunningAirflow:
                 self.processes[name] = self._launch(name)
         return bool(ended)
 
-    def worker(self) -> psutil.Process | None:
-        """The process of the executor that has a task now; the task itself is its child."""
-        for process in psutil.Process(self.processes["airflow-scheduler"].pid).children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                if process.children():
-                    return process
-        return None
+    def _postmaster(self) -> psutil.Process:
+        return psutil.Process(int((self.layout.postgres / "postmaster.pid").read_text().split()[0]))
+
+    def task_runner(self) -> tuple[psutil.Process, psutil.Process] | None:
+        """The executor's process that has the task that was started last, and that task's own process."""
+        found = []
+        with contextlib.suppress(psutil.NoSuchProcess, KeyError):
+            for worker in psutil.Process(self.processes["airflow-scheduler"].pid).children():
+                found += [(task.create_time(), worker, task) for task in worker.children()]
+        if not found:
+            return None
+        _, worker, task = max(found, key=lambda each: each[0])
+        return worker, task
 
     def stop(self) -> list[str]:
         """End everything; what was not found as a service, nor as a descendant of one, nor as a job: its titles."""
@@ -164,7 +170,9 @@ class RunningAirflow:
             process = psutil.Process(self.processes[name].pid)
             known += process.children(recursive=True)
             if name == "postgres":
-                self.processes[name].terminate()  # it stops the server
+                known.append(self._postmaster())
+                known[-1].send_signal(signal.SIGINT)  # a fast shutdown
+                self.processes[name].kill()
             else:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
@@ -230,9 +238,15 @@ class Run:
         return [int(pid) for pid in file.read_text().split()] if file.exists() else []
 
     def log(self, attempt: int = 1) -> list[str]:
-        """The messages of the task's log, as the UI gets them."""
-        content = self.ask("get", f"{self.task}/logs/{attempt}", params={"full_content": True})["content"]
-        return [entry["event"] for entry in content]
+        """The messages of the task's log, as the UI gets them; none of a try that Airflow forgot: nobody sees them.
+
+        It forgets a try of which it heard nothing: the API server was away, then the worker died.
+        """
+        answer = self.client.get(f"/api/v2/{self.task}/logs/{attempt}", params={"full_content": True})
+        if answer.status_code == 404 and "TaskInstance not found" in answer.text:
+            return []
+        assert answer.is_success, answer.text
+        return [entry["event"] for entry in answer.json()["content"]]
 
     def numbered_lines(self, attempt: int = 1) -> list[str]:
         return [line for line in self.log(attempt) if re.fullmatch(rf"line \d{{5}} of {self.part}", line)]

@@ -47,10 +47,10 @@ class Killer:
             if kill.what == "trigger runner":
                 process = psutil.Process(self._running.processes["airflow-triggerer"].pid).children()[0]
             else:
-                process = self._running.worker()
-                if process is None:
+                found = self._running.task_runner()
+                if found is None:
                     return False
-                process = process if kill.what == "worker" else process.children()[0]
+                process = found[0] if kill.what == "worker" else found[1]
             process.kill()
             self._counted(kill)
             return True
@@ -66,7 +66,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.faults.run", description=__doc__.splitlines()[0])
     parser.add_argument("--schedules", type=int, default=50, help="(default: %(default)s)")
     parser.add_argument("--seed", type=int, default=1, help="(default: %(default)s)")
-    parser.add_argument("--at-once", type=int, default=2, help="runs under way at a time (default: %(default)s)")
+    parser.add_argument("--at-once", type=int, default=3, help="runs under way at a time (default: %(default)s)")
     options = parser.parse_args()
     home = pathlib.Path(tempfile.mkdtemp(prefix="bardloop-bench-"))
     running = RunningAirflow(home)

@@ -31,6 +31,7 @@ READ_BY_IMAGES = {
 """Documented by Grafana, the PostgreSQL image and the exporter, whose sources are not here."""
 READ_BY_LIBRARIES = {
     "PGPASSWORD": "libpq and asyncpg",
+    "PGOPTIONS": "libpq",
     "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "opentelemetry",
     "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": "opentelemetry",
     "OTEL_SERVICE_NAME": "opentelemetry",

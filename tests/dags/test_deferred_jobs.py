@@ -3,6 +3,7 @@
 The job is a script: it counts its starts, writes numbered lines and a progress bar, and ends when it is told to.
 """
 
+import json
 import pathlib
 import shutil
 import signal
@@ -84,8 +85,8 @@ def test_a_killed_and_a_restarted_triggerer_lose_no_line_and_leave_the_job_alone
     lines = run.summary()["lines"]
     times = Counter(run.numbered_lines())
     assert sorted(times) == [f"line {number:05} of restarts" for number in range(1, lines + 1)]
-    assert set(times.values()) <= {1, 2}
-    assert sum(times.values()) - lines < 2 * 20 * 4  # at two restarts, 20 lines a second, about 2 s each
+    assert set(times.values()) <= {1, 2, 3}
+    assert sum(times.values()) - lines < 2 * 20 * 25  # at two restarts, 20 lines a second, up to 23 s each
     assert len(run.pids()) == 1
 
 
@@ -103,11 +104,19 @@ def test_marking_a_task_failed_ends_its_job(start):
 def test_jobs_that_became_unwanted_while_the_triggerer_was_down_end_when_it_is_back(start, running):
     marked, deleted = start("marked", "deleted")
     pids = marked.pids() + deleted.pids()
+    damaged = running.home / "batch" / "waiting-work-0000000000000000-1"  # must not keep the others from their end
+    damaged.mkdir()
+    whose = {"backend": "local", "dag_id": "waiting", "run_id": "gone", "task_id": "work", "map_index": -1}
+    (damaged / "task.json").write_text(json.dumps(whose))
+    (damaged / "pid").write_text("{")
     with running.without("airflow-triggerer"):
         marked.ask("patch", marked.task, json={"new_state": "failed"})
         deleted.ask("patch", f"dags/waiting/dagRuns/{deleted.run_id}", json={"state": "failed"})
         assert deleted.client.delete(f"/api/v2/dags/waiting/dagRuns/{deleted.run_id}").is_success
-    wait_until(lambda: not any(map(is_alive, pids)), within_s=90)
+    # To start takes the triggerer 10 s, its first question to the database as long, then come two looks: 25 s in all,
+    # and some minutes on a machine that is busy with other things.
+    wait_until(lambda: not any(map(is_alive, pids)), within_s=240)
+    shutil.rmtree(damaged)
     traces = "dags/unwanted_jobs/dagRuns"  # the marked task's trigger may have been there in time to end its job itself
     wait_until(lambda: "success" in [run["state"] for run in marked.ask("get", traces)["dag_runs"]], within_s=60)
 
@@ -137,26 +146,28 @@ def test_a_job_that_takes_too_long_is_cancelled(start):
 
 
 def test_a_waiting_job_holds_no_slot_and_asks_the_database_less_than_once_a_second(start, running):
-    def transactions(seconds: float = 10) -> float:
+    def transactions(seconds: float = 15) -> float:
         """What the triggerer alone does in the database, a second."""
         others = [process for name, process in running.processes.items() if name != "airflow-triggerer"]
         groups = [psutil.Process(process.pid) for process in others]
         groups += [child for process in groups for child in process.children(recursive=True)]
         groups = [process for process in groups if process.is_running()]
+        done = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()"
         for process in groups:
             process.suspend()
         try:
-            before = running.transactions()
+            before = running.ask_database(done)
             time.sleep(seconds)
-            return (running.transactions() - before) / seconds
+            return (running.ask_database(done) - before) / seconds
         finally:
             for process in groups:
                 process.resume()
 
     nothing_waits = transactions()
-    runs = start(*(f"quiet-{number}" for number in range(4)))
-    for run in runs:
-        run.place.with_suffix(".end").touch()  # from here on it writes nothing
+    parts = [f"quiet-{number}" for number in range(10)]
+    for part in parts:
+        (running.home / part).with_suffix(".end").touch()  # it writes nothing but its progress
+    runs = start(*parts)
     told = [f"/api/v2/{run.task}/xcomEntries/progress" for run in runs]
     wait_until(lambda: all(runs[0].client.get(each).is_success for each in told), within_s=60)
     time.sleep(2)
@@ -165,7 +176,7 @@ def test_a_waiting_job_holds_no_slot_and_asks_the_database_less_than_once_a_seco
     assert (pool["occupied_slots"], pool["deferred_slots"]) == (0, len(runs))
     for run in runs:
         run.place.with_suffix(".code").write_text("0")
-    print(f"the triggerer's transactions a second: {nothing_waits:.2f}, with four jobs that wait: {some_wait:.2f}")
+    print(f"the triggerer's transactions a second: {nothing_waits:.2f}, with ten jobs that wait: {some_wait:.2f}")
     assert (some_wait - nothing_waits) / len(runs) < 1
 
 

@@ -18,8 +18,12 @@ FIRST_PAUSE_S = 0.1
 LONGEST_PAUSE_S = 3.0
 BOOKMARK = "log_shown"
 """Beside the job's records: the offset (bytes) behind the last line of its log that was shown."""
-SETTLES_S = 2.0
-"""A line that was handed to Airflow's logging this long ago is taken to be on disk."""
+SETTLES_S = 20.0
+"""A line that was handed to Airflow's logging this long ago is taken to be on disk.
+
+A triggerer writes nothing while it answers its first question (13 s were seen), nor while it ends for want of its
+database, when it leaves the process that hands it the lines 10 s.
+"""
 REASON_AMONG_LINES = 200
 """A launcher may write this many lines of its own after the job's last."""
 
