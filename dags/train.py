@@ -11,7 +11,7 @@ were taken before.
 **What you choose:** the recipe, and values of it to change, e.g. `train.max_steps=60`.
 
 **When it fails:** the failed task's last log lines say why. Clear the task to go on: training resumes from its last
-checkpoint. Marking the task failed, or the run, ends the training job within seconds.
+checkpoint. Marking the task failed, or the run, ends the training job within half a minute.
 
 **Where things go:** `models/`, `runs/<recipe>/<run id>/` (checkpoints, metrics, wandb) and `adapters/` under
 `BARDLOOP_HOME`. **Source:** `jobs/training/`, `jobs/evaluation/`.
