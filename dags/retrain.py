@@ -9,8 +9,7 @@ its votes to the next one. When the watermark has moved, the adapter is handed o
 trigger it. One run at a time: what comes meanwhile waits. With nothing new the task `whats_new` is skipped, and its
 log says what it looked at. New is a vote behind the watermark, or a corpus that nothing was trained on.
 
-**What you choose:** the recipe, and values of it to change. The runs that start by themselves take the recipe in
-`BARDLOOP_RECIPE`.
+**What you choose:** the recipe, and values of it to change. Runs that start by themselves take `BARDLOOP_RECIPE`.
 
 **When it fails:** the failed task's last log lines say why. Clear the task to go on with the same votes.
 
