@@ -100,7 +100,7 @@ def _training(run: pathlib.Path | None, runs: Mapping[str, DagRunState]) -> Stag
     losses = [row for row in map(json.loads, lines) if "loss" in row]
     if losses:
         step, loss = losses[-1]["step"], losses[-1]["loss"]
-        facts.append(f"step {step:,} of {steps:,}, loss {loss:.3f}")
+        facts.insert(0, f"step {step:,} of {steps:,}, loss {loss:.3f}")
         progress = step / steps
     return _of_dag("Training", dag, runs, (run / "train.json").exists(), facts, [], progress)
 
