@@ -15,7 +15,7 @@ from bardloop_airflow.batch.backends import backend, records_folder
 from bardloop_airflow.batch.connections import place_of
 from bardloop_airflow.batch.records import OWNER
 from bardloop_airflow.places import home
-from bardloop_airflow.triggers.task_state import GONE, task_state
+from bardloop_airflow.triggers.task_state import GONE, task_states
 
 EVERY_S = 12.0
 """Each question makes the triggerer ask the database for other things too."""
@@ -28,7 +28,8 @@ class UnwantedJobsTrigger(BaseEventTrigger):
 
     A job's own trigger does that in its on_kill, but Airflow calls that only in a triggerer that already ran the
     trigger: not while the triggerer is down, nor in the second after a task was deferred. The payload of an event is
-    {"submission_id", "state", "dag_id", "run_id", "task_id", "map_index"}. Costs one query for each running job.
+    {"submission_id", "state", "dag_id", "run_id", "task_id", "map_index"}. Costs one query for each DAG that has
+    running jobs.
     """
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -53,9 +54,9 @@ class UnwantedJobsTrigger(BaseEventTrigger):
         In between a job's own trigger, if it runs, has cancelled the job.
         """
         unwanted, cancelled = set(), []
-        for folder, owner in _running(ended):
-            task = {name: value for name, value in owner.items() if name != "backend"}
-            state = task_state(**task)
+        running = _running(ended)
+        tasks = [{name: value for name, value in owner.items() if name != "backend"} for _, owner in running]
+        for (folder, owner), task, state in zip(running, tasks, task_states(tasks), strict=True):
             if state not in OVER:
                 continue
             unwanted.add(folder.name)
