@@ -5,7 +5,7 @@ Merges an adapter into its base (`merge`), and makes GGUF files of the result (`
 says what it was trained on and how it did.
 
 **When it runs:** when you trigger it, or by itself after each training whose recipe says `export.automatic: true`. For
-other trainings the run is skipped in `settings`.
+other trainings the run is skipped in `adapter`.
 
 **What you choose:** the recipe, and which adapter (`name@version`; empty: the newest of the recipe).
 

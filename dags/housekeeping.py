@@ -18,11 +18,11 @@ only lists unless the recipe says `housekeeping.automatic: true`.
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, Param, dag, get_current_context, task
+from airflow.sdk import CronTriggerTimetable, Param, dag, task
 
 from bardloop_airflow.notifications import tell_failure
 from bardloop_airflow.operators.batch_job import BatchJobOperator
-from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
+from bardloop_airflow.run_settings import by_the_clock, checked_recipe, current_settings, recipe_params
 from bardloop_airflow.task_defaults import DEFAULTS
 
 REMOVE = Param(False, type="boolean", title="Remove", description="Remove what is not kept. Otherwise only list it.")
@@ -45,8 +45,7 @@ def housekeeping():
 
     @task
     def whether_to_remove(settings, params=None):
-        by_itself = get_current_context()["dag_run"].run_type == "scheduled"
-        remove = checked_recipe(settings).housekeeping.automatic if by_itself else params["remove"]
+        remove = checked_recipe(settings).housekeeping.automatic if by_the_clock() else params["remove"]
         return {"delete": "yes" if remove else "no"}
 
     chosen = settings()

@@ -10,11 +10,10 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowSkipException
 
 from bardloop_airflow.places import home
-from bardloop_airflow.run_settings import checked_recipe
+from bardloop_airflow.run_settings import by_the_clock, checked_recipe
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +25,7 @@ def skip_unless_automatic(settings: Mapping[str, Any]) -> Mapping[str, Any]:
         AirflowSkipException: it says `corpus.archive.automatic: false`.
     """
     recipe = checked_recipe(settings)
-    if _by_the_clock() and not recipe.corpus.archive.automatic:
+    if by_the_clock() and not recipe.corpus.archive.automatic:
         raise AirflowSkipException(f"recipe {recipe.name} says corpus.archive.automatic: false; trigger this DAG")
     return settings
 
@@ -37,7 +36,7 @@ def skip_unless_new(settings: Mapping[str, Any]) -> None:
     Raises:
         AirflowSkipException: the clock started the run, and the latest corpus holds all parts as they are now.
     """
-    if not _by_the_clock():
+    if not by_the_clock():
         return
     recipe = checked_recipe(settings)
     found = new_parts(home(), recipe.name, [part.name for part in recipe.corpus.archive.parts])
@@ -55,7 +54,3 @@ def new_parts(home: pathlib.Path, recipe: str, parts: list[str]) -> list[str]:
         known = json.loads((folder / digest / "report.json").read_text())["lineage"]["inputs"]
     here = {part: json.loads((home / "raw" / recipe / f"{part}.7z.json").read_text())["sha256"] for part in parts}
     return [part for part in parts if known.get(part, {}).get("sha256") != here[part]]
-
-
-def _by_the_clock() -> bool:
-    return get_current_context()["dag_run"].run_type == "scheduled"

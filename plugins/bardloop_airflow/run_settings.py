@@ -77,6 +77,11 @@ def current_settings(asset: Asset | None = None, *facts: str) -> dict[str, Any]:
     return settings | {fact: event[fact] for fact in facts if event is not None}
 
 
+def by_the_clock() -> bool:
+    """Whether a timetable started the running DAG run, not a person or an asset."""
+    return get_current_context()["dag_run"].run_type == "scheduled"
+
+
 def triggering_extra(events: Mapping[Asset, Sequence], asset: Asset) -> dict[str, Any] | None:
     """`extra` of the event of `asset` that triggered the run; None when a person did."""
     found = events[asset] if asset in events else []  # noqa: SIM401 (Airflow's mapping has no get, and may hold [])

@@ -1,8 +1,9 @@
-"""What a cluster starts for one job: `python -S -E job_start.py FOLDER` holds the job's place until the job is over.
+"""What every backend starts for one job: `python -S -E job_start.py FOLDER` holds its place until the job is over.
 
 In: FOLDER/spec.json in a home that this machine shares. Out: what the keeper writes there, and the job's exit code as
 its own. It refuses (one line on stderr, exit code 2) where FOLDER's home is missing or another one. SIGTERM ends the
-job; when this process is killed, by the cluster or with its node, the keeper ends the job and declares it lost.
+job; when this process is killed, by a cluster say, the keeper ends the job and declares it lost; when the keeper is
+killed, this process does.
 """
 
 import json
