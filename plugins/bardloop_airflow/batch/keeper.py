@@ -1,4 +1,4 @@
-"""The keeper of one job: `python keeper.py FOLDER [GUARDIAN]` starts the job, waits for it, writes down how it ended.
+"""The keeper of one job: `python keeper.py FOLDER GUARDIAN` starts the job, waits for it, writes down how it ended.
 
 In: FOLDER/spec.json. Out: FOLDER/pid, stdout, stderr, exit_code; while the job runs, `alive` is touched. It lives in a
 session of its own, so it and the job outlive whoever submitted them. SIGTERM asks it to end the job, and so do the
@@ -36,7 +36,7 @@ PR_SET_CHILD_SUBREAPER = 36
 SIGNALS = {signal.SIGTERM, signal.SIGCHLD}
 
 
-def main(folder: pathlib.Path, guardian: int | None = None) -> None:
+def main(folder: pathlib.Path, guardian: int) -> None:
     """Run the job described in `folder`, unless another keeper has it or had it."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     with (folder / "lock").open("w") as lock:  # held until the end
@@ -46,10 +46,9 @@ def main(folder: pathlib.Path, guardian: int | None = None) -> None:
             return
         if any((folder / name).exists() for name in ("exit_code", "pid", "lost")):
             return
-        if guardian is not None:
-            end_with(guardian)
+        end_with(guardian)
         code = keep(folder)
-        displaced = (folder / "displaced").exists() or guardian not in (None, os.getppid())
+        displaced = (folder / "displaced").exists() or guardian != os.getppid()
         if displaced and code != 0 and not (folder / "cancelled").exists():
             declare_lost(folder, "the cluster has taken its place away, or the node's part of it has died")
         else:
@@ -183,4 +182,4 @@ def write_atomically(path: pathlib.Path, text: str) -> None:
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), *(int(guardian) for guardian in sys.argv[2:]))
+    main(pathlib.Path(sys.argv[1]), int(sys.argv[2]))

@@ -99,12 +99,9 @@ class RayBackend(RecordedBackend):
         Ray's own stop comes on top. It signals every process of the job and kills them after
         RAY_JOB_STOP_WAIT_TIME_S, which each of our jobs sets to its own grace and a little more.
         """
-        job = self.folder / submission_id
-        if not job.is_dir():
-            raise BatchError(f"no job {submission_id!r}: its folder or record was removed")
-        if recorded_end(job) is not None:
+        job = self.mark_cancelled(submission_id)
+        if job is None:
             return
-        (job / "cancelled").touch()
         try:
             self._ask("POST", f"{submission_id}/stop")
         except BatchError as error:

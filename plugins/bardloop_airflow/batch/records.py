@@ -14,7 +14,7 @@ import secrets
 import shutil
 import tempfile
 
-from bardloop_airflow.batch.interface import BatchBackend, JobState, JobStatus, LogChunk
+from bardloop_airflow.batch.interface import BatchBackend, BatchError, JobState, JobStatus, LogChunk
 from contracts.job_spec import JobSpec
 
 HOME_ID = ".bardloop-home"
@@ -53,6 +53,20 @@ class RecordedBackend(BatchBackend):
             output.seek(max(0, path.stat().st_size - TAIL_BYTES))
             lines = output.read().decode(errors="replace").splitlines()
         return next((line for line in reversed(lines) if line.strip()), "")
+
+    def mark_cancelled(self, submission_id: str) -> pathlib.Path | None:
+        """The job's folder with the marker `cancelled` in it, which the job itself looks for; None: it is over.
+
+        Raises:
+            BatchError: no job has that id.
+        """
+        job = self.folder / submission_id
+        if not job.is_dir():
+            raise BatchError(f"no job {submission_id!r}: its folder or record was removed")
+        if recorded_end(job) is not None:
+            return None
+        (job / "cancelled").touch()
+        return job
 
     def describe(self, spec: JobSpec) -> pathlib.Path:
         """The job's folder, with spec.json in it from its first moment on; nothing changes when it is there."""

@@ -84,12 +84,9 @@ class SlurmBackend(RecordedBackend):
 
     def cancel(self, submission_id: str) -> None:
         """As the interface says. The keeper sees the marker, so the job ends, or never starts; scancel is faster."""
-        job = self.folder / submission_id
-        if not job.is_dir():
-            raise BatchError(f"no job {submission_id!r}: its folder or record was removed")
-        if recorded_end(job) is not None:
+        job = self.mark_cancelled(submission_id)
+        if job is None:
             return
-        (job / "cancelled").touch()
         try:
             known = slurm_commands.find(job / SCRIPT)
             if known is not None and not known.over:
