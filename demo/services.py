@@ -210,7 +210,7 @@ def airflow_environment(layout: Layout, secret: dict[str, str]) -> dict[str, str
         "CORE__DAGS_FOLDER": str(ROOT / "dags"),
         "CORE__PLUGINS_FOLDER": str(ROOT / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
-        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__EXECUTOR": "bardloop_airflow.executor.LocalExecutor",
         "CORE__PARALLELISM": "3",
         "CORE__FERNET_KEY": secret["airflow_fernet_key"],
         "CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
