@@ -1,8 +1,13 @@
 """Fixtures that several folders of tests share. Everything here is the real thing."""
 
+import signal
+
 import pytest
 
 from tests.browser import chromium_path
+
+# A shell that starts the suite in the background has it ignore SIGINT; so would every process that a test interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="module")
