@@ -8,11 +8,13 @@ import shutil
 import tempfile
 import time
 
+import psutil
 import pytest
 
-from tests.airflow_services import RunningAirflow
+from tests.airflow_services import RunningAirflow, is_alive
 from tests.faults.outcome import outcome, start_run
 from tests.faults.supervision import IDLE_WORKER, supervised
+from tests.plugins.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -49,6 +51,39 @@ def test_a_killed_task_runner_costs_no_job_and_no_line(running, which):
     worker, task = running.task_runner()
     (worker if which == "worker" else task).kill()
     assert assert_it_ends_well(running, run).tries == 2
+
+
+def test_a_try_that_airflow_gave_up_leaves_its_job_to_the_next(running):
+    run = start_run(running, "silent")
+    worker, task = running.task_runner()
+    for process in (worker, task):
+        process.suspend()  # nobody hears of it for longer than Airflow waits
+    wait_until(lambda: run.ask("get", run.task)["try_number"] == 2, within_s=90)
+    run.wait_for("running", "deferred", within_s=60)
+    for process in (task, worker):
+        process.resume()  # hears that it should not be there any more, and is told to end
+    psutil.wait_procs([task], timeout=60)
+    assert not task.is_running()
+    assert assert_it_ends_well(running, run).tries == 2
+
+
+def test_marking_a_running_task_failed_ends_its_job(running):
+    run = start_run(running, "marked")
+    [pid] = run.pids()
+    run.ask("patch", run.task, json={"new_state": "failed"})
+    wait_until(lambda: not is_alive(pid), within_s=30)
+    assert run.state() == "failed"
+
+
+def test_clearing_a_running_task_ends_its_job_and_starts_a_fresh_one(running):
+    run = start_run(running, "cleared")
+    run.clear()
+    wait_until(lambda: len(run.pids()) == 2, within_s=60)
+    first, second = run.pids()
+    assert not is_alive(first) and is_alive(second)
+    run.end()
+    run.wait_for("success", within_s=60)
+    assert len(run.pids()) == 2
 
 
 def assert_it_ends_well(running, run):

@@ -9,11 +9,11 @@ from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout, TaskDeferred
 
 from bardloop_airflow.assets import ADAPTER
 from bardloop_airflow.batch.connections import place_of
-from bardloop_airflow.batch.interface import Place
+from bardloop_airflow.batch.interface import JobState, Place
 from bardloop_airflow.links import RayJobLink
 from bardloop_airflow.operators import batch_job
 from bardloop_airflow.task_defaults import GPUS
@@ -114,7 +114,9 @@ def test_a_long_job_defers_for_what_is_left_of_the_time(job, monkeypatch):
     assert deferred.value.trigger.serialize()[1]["backend"] == "local"
 
 
-def test_killing_the_task_cancels_the_job(job, tmp_path):
+@pytest.fixture
+def trying(job, tmp_path):
+    """A task whose job runs, and what becomes of its try."""
     job(f"open({str(tmp_path / 'starts')!r}, 'a').write(str(os.getpid())); time.sleep(300)")
     task, outcome = operator(), []
 
@@ -127,9 +129,26 @@ def test_killing_the_task_cancels_the_job(job, tmp_path):
     trying = threading.Thread(target=execute)
     trying.start()
     wait_until(lambda: (tmp_path / "starts").exists() and (tmp_path / "starts").read_text())
-    task.on_kill()
+    yield task, outcome
     trying.join(timeout=20)
+
+
+def test_a_task_whose_time_is_up_cancels_its_job(trying):
+    task, outcome = trying
+    try:
+        raise AirflowTaskTimeout
+    except AirflowTaskTimeout:
+        task.on_kill()
+    wait_until(lambda: outcome)
     assert outcome == ["download wrote nothing to stderr (cancelled, exit code 143)"]
+
+
+def test_a_try_that_cannot_learn_what_became_of_its_task_leaves_the_job_alone(trying):
+    task, _ = trying
+    task.on_kill()
+    status = task._backend.status(task.submission_id)
+    task._backend.cancel(task.submission_id)
+    assert status.state is JobState.RUNNING
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ import json
 from types import SimpleNamespace
 
 import pytest
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 from airflow.sdk.timezone import utcnow
 
 from bardloop_airflow.batch.interface import JobState
@@ -50,11 +50,14 @@ def test_wrong_arguments_fail_the_task_at_once(overrides):
         task.job_ended(given, event.payload)
 
 
-def test_killing_the_task_ends_its_job(overrides):
+def test_a_task_whose_time_is_up_ends_its_job(overrides):
     task = operator(overrides)
     with pytest.raises(TaskDeferred):
         task.execute(context())
-    task.on_kill()
+    try:
+        raise AirflowTaskTimeout
+    except AirflowTaskTimeout:
+        task.on_kill()
     backend, job = task._backend, task.submission_id
     wait_until(lambda: backend.status(job).state.final, within_s=30)
     assert backend.status(job).state is JobState.CANCELLED

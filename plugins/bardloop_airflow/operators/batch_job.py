@@ -6,11 +6,13 @@ process of Airflow: a retry attaches to it; only one that failed, or whose task 
 
 import datetime
 import json
+import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import NEVER_EXPIRE, BaseOperator, BaseOperatorLink
-from airflow.sdk.exceptions import AirflowException, AirflowFailException, TaskDeferralTimeout
+from airflow.sdk.exceptions import AirflowException, AirflowFailException, AirflowTaskTimeout, TaskDeferralTimeout
 
 from bardloop_airflow.commands import accelerate_launcher, job_command
 from bardloop_airflow.links import WANDB_RUN, RayJobLink, WandbRunLink
@@ -18,12 +20,18 @@ from bardloop_airflow.places import ROOT, home, job_python
 from bardloop_airflow.run_settings import checked_recipe
 from bardloop_airflow.submission_ids import submission_id, work_id
 from bardloop_airflow.task_defaults import GPUS
+from bardloop_airflow.triggers.task_state import OVER, task_states
 
 NOT_RETRIED = {2, 124}
 """Exit codes of a job whose recipe or arguments are wrong, and of one whose time was up: the same at every try."""
 
 DEFERS_AFTER_S = 5.0
 """To defer and to be woken up takes a second process and some seconds: shorter jobs are waited for."""
+
+TELLS_WITHIN_S = 3.0
+"""How long a task that is to end may ask what became of it: Airflow kills it after 5 s."""
+
+CLEARED_WHILE_IT_RAN = "restarting"
 
 STORED_JOB = "job"
 """Key in the task's state store: {"submission_id", "backend", "max_tries"} of the job that was submitted last."""
@@ -73,6 +81,7 @@ class BatchJobOperator(BaseOperator):
         self.batch_backend: str | None = None
         self.submission_id: str | None = None
         self._backend = None
+        self._task: dict[str, Any] | None = None
         self._killed = False
 
     def execute(self, context) -> dict:
@@ -85,6 +94,7 @@ class BatchJobOperator(BaseOperator):
         command, resources = self._command_and_resources(recipe)
         ti = context["ti"]
         task = {"dag_id": ti.dag_id, "run_id": ti.run_id, "task_id": ti.task_id, "map_index": ti.map_index}
+        self._task = task
         self.submission_id = self._attempt_to_follow(work_id(*task.values(), command), recipe.batch.backend, context)
         # Before the job is there, so that nobody who comes later can overlook it.
         stored = {"submission_id": self.submission_id, "backend": self.batch_backend, "max_tries": ti.max_tries}
@@ -131,11 +141,40 @@ class BatchJobOperator(BaseOperator):
             ) from None
 
     def on_kill(self) -> None:
-        """End the job when the task is ended before it was deferred: by a person, or by `execution_timeout`."""
+        """End the job when nobody wants it any more: a person ended or cleared the task, or its time is up.
+
+        Airflow also calls this in a try that it has given up because it heard nothing of it, the API server or its
+        database having been away: then the next try follows the job. So it does where nothing can be learnt here; a
+        job whose task turns out to be over is ended by the DAG `unwanted_jobs`.
+        """
         self._killed = True
-        if self._backend is not None and self.submission_id is not None:
-            self.log.info("Cancelling job %s", self.submission_id)
+        if self._backend is None or self.submission_id is None:
+            return
+        time_is_up = isinstance(sys.exception(), AirflowTaskTimeout)
+        state = None if time_is_up else self._state_now()
+        if time_is_up or state in {*OVER, CLEARED_WHILE_IT_RAN}:
+            self.log.info("Cancelling job %s: %s", self.submission_id, "its time is up" if time_is_up else state)
             self._backend.cancel(self.submission_id)
+        else:
+            self.log.info("Leaving job %s to the next try: the task is %s", self.submission_id, state or "to end")
+
+    def _state_now(self) -> str | None:
+        """The task's state as Airflow's database has it; None where there is none, or no answer in time.
+
+        Asked in a thread: this is a signal's handler, and what it interrupted may be asking something itself.
+        """
+        answer: list[str | None] = []
+
+        def ask() -> None:
+            try:
+                answer.extend(task_states([self._task]))
+            except Exception as error:  # noqa: BLE001  (whatever it is: the task's state is not known then)
+                self.log.warning("What became of the task cannot be asked: %s", error)
+
+        asking = threading.Thread(target=ask, daemon=True)
+        asking.start()
+        asking.join(TELLS_WITHIN_S)
+        return answer[0] if answer else None
 
     def _connect(self, name: str) -> None:
         """Talk to the backend `name` from now on."""

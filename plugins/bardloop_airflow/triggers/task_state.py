@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 GONE = "gone"
+OVER = {"failed", "success", "skipped", "removed", "upstream_failed", GONE}
+"""The task has no use for a running job any more."""
 
 
 def task_state(dag_id: str, run_id: str, task_id: str, map_index: int) -> str | None:

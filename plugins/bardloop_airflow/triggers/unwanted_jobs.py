@@ -15,12 +15,10 @@ from bardloop_airflow.batch.backends import backend, records_folder
 from bardloop_airflow.batch.connections import place_of
 from bardloop_airflow.batch.records import OWNER
 from bardloop_airflow.places import home
-from bardloop_airflow.triggers.task_state import GONE, task_states
+from bardloop_airflow.triggers.task_state import OVER, task_states
 
 EVERY_S = 12.0
 """Each question makes the triggerer ask the database for other things too."""
-OVER = {"failed", "success", "skipped", "removed", "upstream_failed", GONE}
-"""The task has no use for a running job. A cleared one (no state) runs soon, and ends its old job then."""
 
 
 class UnwantedJobsTrigger(BaseEventTrigger):
@@ -57,7 +55,7 @@ class UnwantedJobsTrigger(BaseEventTrigger):
         running = _running(ended)
         tasks = [{name: value for name, value in owner.items() if name != "backend"} for _, owner in running]
         for (folder, owner), task, state in zip(running, tasks, task_states(tasks), strict=True):
-            if state not in OVER:
+            if state not in OVER:  # a cleared one (no state) runs soon, and ends its old job then
                 continue
             unwanted.add(folder.name)
             if folder.name not in suspects:
