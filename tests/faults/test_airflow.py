@@ -56,12 +56,10 @@ def test_a_killed_task_runner_costs_no_job_and_no_line(running, which):
 def test_a_try_that_airflow_gave_up_leaves_its_job_to_the_next(running):
     run = start_run(running, "silent")
     worker, task = running.task_runner()
-    for process in (worker, task):
-        process.suspend()  # nobody hears of it for longer than Airflow waits
+    worker.suspend()  # Airflow hears nothing of the task for longer than it waits
     wait_until(lambda: run.ask("get", run.task)["try_number"] == 2, within_s=90)
     run.wait_for("running", "deferred", within_s=60)
-    for process in (task, worker):
-        process.resume()  # hears that it should not be there any more, and is told to end
+    worker.resume()  # hears that the task should not be there any more, and tells it to end
     psutil.wait_procs([task], timeout=60)
     assert not task.is_running()
     assert assert_it_ends_well(running, run).tries == 2
