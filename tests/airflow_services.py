@@ -17,7 +17,6 @@ import time
 
 import httpx
 import psutil
-import psycopg2
 
 from demo import credentials, services
 from demo.layout import PORT_DEFAULTS, ROOT, Layout
@@ -186,13 +185,6 @@ class RunningAirflow:
                 process.kill()
         psutil.wait_procs(left, timeout=10)
         return titles
-
-    def ask_database(self, query: str):
-        """The one value that a query in Airflow's database gives."""
-        with contextlib.closing(psycopg2.connect(self.database_url.replace("+psycopg2", ""))) as database:
-            cursor = database.cursor()
-            cursor.execute(query)
-            return cursor.fetchone()[0]
 
     def log_in(self) -> httpx.Client:
         """A client with the admin's token."""
