@@ -103,14 +103,24 @@ def stop_while_writing(writer: psutil.Process, folder: pathlib.Path, moments: ra
     """Stop `writer` (SIGSTOP) while it writes a checkpoint of the run in `folder`: of step `first`, or a later one."""
     part, until = folder / "checkpoints" / ".part", time.monotonic() + ENDS_WITHIN_S
     while time.monotonic() < until:
-        if any(step_of(file.parent) >= first for file in part.glob("checkpoint-*/*")):
+        if any(step >= first for step in begun(part)):
             time.sleep(moments.uniform(0, 0.005))
             writer.suspend()
+            while writer.status() != psutil.STATUS_STOPPED:  # until then it may still end the call that it is in
+                time.sleep(0.0005)
             if any(part.glob("checkpoint-*")):
                 return
             writer.resume()  # it was done: the next one, then
         time.sleep(0.0005)
     raise TimeoutError(f"no checkpoint was written in {folder} for {ENDS_WITHIN_S} s")
+
+
+def begun(part: pathlib.Path) -> list[int]:
+    """The steps whose checkpoints have a first file in `part`; none at the moment in which one is renamed out of it."""
+    try:
+        return [step_of(file.parent) for file in part.glob("checkpoint-*/*")]
+    except FileNotFoundError:  # pathlib lists a folder that it has just found
+        return []
 
 
 def lines(folder: pathlib.Path) -> list[dict]:
