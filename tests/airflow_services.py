@@ -19,10 +19,10 @@ import httpx
 import psutil
 
 from demo import credentials, services
-from demo.layout import PORT_DEFAULTS, ROOT, Layout
+from demo.layout import ROOT, Layout
 from demo.supervision import left_behind
 from tests.plugins.waiting import wait_until
-from tests.stack import free_ports
+from tests.ports import demo_ports
 
 JOB = """
 import fcntl, json, os, pathlib, sys, time
@@ -74,7 +74,7 @@ class RunningAirflow:
     """The services on free ports. `start` and `kill` take a service's name."""
 
     def __init__(self, home: pathlib.Path, database_url: str | None = None):
-        ports = dict(zip(PORT_DEFAULTS, free_ports(), strict=False))
+        ports = demo_ports()
         self.home, self.processes, self._changes = home, {}, threading.Lock()
         self.layout = Layout(home=home, ports=ports, recipe=ROOT / "recipes" / "demo.yaml")
         self.database_url = database_url or services.airflow_database_url(self.layout)

@@ -3,12 +3,12 @@
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 
-from demo.layout import PORT_DEFAULTS, Layout
+from demo.layout import Layout
 from demo.supervision import left_behind
+from tests.ports import demo_ports
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
@@ -19,8 +19,8 @@ class Stack:
     def __init__(self, home: pathlib.Path):
         self.home = home
         self.environment = dict(os.environ) | {"BARDLOOP_HOME": str(home)}
-        self.environment |= {name: str(port) for name, port in zip(PORT_DEFAULTS, free_ports(), strict=False)}
-        ports = {name: int(self.environment[name]) for name in PORT_DEFAULTS}
+        ports = demo_ports()
+        self.environment |= {name: str(port) for name, port in ports.items()}
         self.layout = Layout(home=home, ports=ports, recipe=ROOT / "recipes" / "demo.yaml")
         self.first_start: subprocess.CompletedProcess | None = None
 
@@ -51,15 +51,3 @@ class Stack:
     def processes(self) -> list:
         """Living processes that belong to this demo."""
         return left_behind(self.home)
-
-
-def free_ports(count: int = len(PORT_DEFAULTS)) -> list[int]:
-    """Ports nobody listens on now. All are held until the last is found, so they differ."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()

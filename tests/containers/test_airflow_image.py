@@ -10,7 +10,7 @@ import pytest
 from tests.containers import image, measured
 from tests.containers.containers import Containers, until
 from tests.containers.otlp_receiver import Receiver
-from tests.stack import free_ports
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
 

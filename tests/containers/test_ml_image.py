@@ -18,7 +18,7 @@ from contracts.job_spec import JobSpec
 from tests.containers import image, measured
 from tests.containers.compose import ROOT
 from tests.containers.containers import Containers, until
-from tests.stack import free_ports
+from tests.ports import free_ports
 
 pytestmark = pytest.mark.slow
 

@@ -5,7 +5,7 @@ import pytest
 
 from tests.containers import image
 from tests.containers.containers import Containers
-from tests.stack import free_ports
+from tests.ports import free_port
 
 pytestmark = pytest.mark.slow
 
@@ -18,7 +18,7 @@ SECURE_COOKIES = {"security.W012", "security.W016"}
 @pytest.fixture(scope="module")
 def web(database, tmp_path_factory):
     """The image, with a database that is set up."""
-    port = free_ports(1)[0]
+    port = free_port()
     containers = Containers(
         made=image.make("web", tmp_path_factory.mktemp("web"), "web"),
         secrets=database.secrets,

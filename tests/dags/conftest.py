@@ -17,7 +17,7 @@ import psycopg2
 import pytest
 
 from demo.postgres import start
-from tests.stack import free_ports
+from tests.ports import free_port
 
 ROOT = pathlib.Path(__file__).parents[2]
 BASE_URL = "http://airflow.example/airflow"
@@ -125,7 +125,7 @@ def bag(airflow):
 @pytest.fixture(scope="session")
 def server(airflow):
     """Address of an API server."""
-    [port] = free_ports(1)
+    port = free_port()
     passwords = airflow.home / "passwords.json"
     passwords.write_text(json.dumps({"admin": "secret"}))
     environment = airflow.environment | {

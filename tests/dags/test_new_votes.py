@@ -21,13 +21,13 @@ import pytest
 
 from contracts.votes import Watermark
 from demo import credentials, services
-from demo.layout import PORT_DEFAULTS, Layout
+from demo.layout import Layout
 from demo.supervision import left_behind
 from tests.dags import mail
 from tests.dags.conftest import ROOT
 from tests.dags.test_rollout_run import make_adapter
 from tests.plugins.waiting import wait_until
-from tests.stack import free_ports
+from tests.ports import demo_ports
 from tests.votes.conftest import (  # noqa: F401 (fixtures)
     EXPORT_KEY,
     cast_one,
@@ -86,7 +86,7 @@ def voted(running_site, scripted_engine):  # noqa: F811
 @pytest.fixture(scope="module")
 def airflow_api(airflow, home, voted, mail_server):
     """A client of the running Airflow's API, with the admin's token."""
-    layout = Layout(home, dict(zip(PORT_DEFAULTS, free_ports(), strict=False)), ROOT / "recipes" / "demo.yaml")
+    layout = Layout(home, demo_ports(), ROOT / "recipes" / "demo.yaml")
     host, _, port = voted.url.removeprefix("http://").partition(":")
     site = {"conn_type": "http", "host": host, "port": int(port), "password": EXPORT_KEY}
     settings = {

@@ -15,6 +15,7 @@ import pytest
 
 from demo.archive import pack as packing
 from demo.archive.defects import DEFECTS, LAST
+from tests.ports import free_port
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 GROUP_SIZES = {"1x1", "Small Group", "Large Group"}
@@ -114,9 +115,7 @@ def test_every_defect_is_in_its_part(csvs):
 @pytest.fixture
 def server(packed):
     """The server as a process of its own. Yields its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [sys.executable, "-m", "demo.archive.server", str(packed)],
         cwd=ROOT,

@@ -10,19 +10,19 @@ import psutil
 import pytest
 
 from demo import credentials
-from demo.layout import PORT_DEFAULTS, Layout
+from demo.layout import Layout
 from demo.services import SERVICES, STACK_VARIABLE, environment
 from demo.start import StartError, check_ports, needed_for_runs
 from demo.supervision import end, left_behind
-from tests.stack import ROOT, free_ports
+from tests.ports import demo_ports
+from tests.stack import ROOT
 
 SLEEP = (sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(60)")
 
 
 @pytest.fixture
 def layout(tmp_path):
-    ports = dict(zip(PORT_DEFAULTS, free_ports(), strict=True))
-    return Layout(home=tmp_path, ports=ports, recipe=ROOT / "recipes" / "demo.yaml")
+    return Layout(home=tmp_path, ports=demo_ports(), recipe=ROOT / "recipes" / "demo.yaml")
 
 
 def test_a_port_in_use_is_named_with_its_holder_and_the_way_out(layout):

@@ -14,6 +14,7 @@ from jobs.evaluation.chat import read_chat
 from jobs.evaluation.local_model import LocalModel
 from jobs.training.base_model import read_base
 from tests.evaluation import scenes
+from tests.ports import free_port
 
 KEY = "a-key-of-the-test"
 
@@ -68,11 +69,6 @@ def address(trained_home) -> Iterator[str]:
     assert read_base(folder)
     with served(application(LocalModel(folder, recipe, read_chat(recipe, folder)))) as url:
         yield url
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def endpoint(name: str, url: str, key_variable: str = "REFERENCE_KEY") -> str:

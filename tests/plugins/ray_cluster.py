@@ -7,7 +7,6 @@ input adds a node with so many CPUs. Out: a line for each node, the pid of its r
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import psutil
 
 from bardloop_airflow.batch.interface import Place
 from contracts.job_spec import JobSpec
+from tests.ports import free_port
 
 OBJECT_STORE_BYTES = 100 << 20
 HEAD_CPUS = 4
@@ -88,12 +88,6 @@ def kill_tree(root: psutil.Process) -> None:
             except psutil.NoSuchProcess:
                 continue
     psutil.wait_procs(tree, timeout=10)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def serve(port: int, folder: str) -> None:

@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 from tests.plugins.waiting import wait_until
-from tests.stack import free_ports
+from tests.ports import free_ports
 
 INSTALL = "apt-get install --no-install-recommends slurmctld slurmd slurm-client munge"
 NODES = ("n1", "n2")

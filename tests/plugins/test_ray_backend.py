@@ -25,8 +25,9 @@ from tests.plugins.jobs import (
     processes_for,
     start,
 )
-from tests.plugins.ray_cluster import HEAD_CPUS, free_port
+from tests.plugins.ray_cluster import HEAD_CPUS
 from tests.plugins.waiting import wait_until
+from tests.ports import free_port
 from tests.training import tiny
 
 pytestmark = pytest.mark.slow

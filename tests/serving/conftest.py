@@ -12,8 +12,8 @@ import httpx
 import openai
 import pytest
 
+from tests.ports import free_ports
 from tests.serving.adapters import peft_adapter
-from tests.stack import free_ports
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPE = "recipes/demo.yaml"

@@ -7,7 +7,6 @@ test's process.
 import os
 import pathlib
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,7 @@ import httpx
 import pytest
 
 from demo.postgres import start
+from tests.ports import free_port
 from tests.webapp.scripted_engine import KEY, ScriptedEngine
 from tests.webapp.site import Site
 
@@ -61,9 +61,7 @@ def site_environment(postgres, scripted_engine) -> dict[str, str]:
 def running_site(site_environment):
     """The site under uvicorn on a free port, set up from nothing."""
     subprocess.run([sys.executable, "webapp/manage.py", "setup"], cwd=ROOT, env=site_environment, check=True)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application"]
     options = ["--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
     process = subprocess.Popen([*command, *options], cwd=ROOT, env=site_environment)
