@@ -21,9 +21,10 @@ there; what is done is not done again. A wrong recipe fails at once in `settings
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, dag, task
+from airflow.sdk import dag, task
 
 from bardloop_airflow.assets import CORPUS
+from bardloop_airflow.clock import at
 from bardloop_airflow.links import CorpusReportLink
 from bardloop_airflow.new_parts import skip_unless_automatic, skip_unless_new
 from bardloop_airflow.notifications import tell_failure
@@ -35,7 +36,7 @@ from bardloop_airflow.task_defaults import DEFAULTS, DOWNLOADS
 @dag(
     doc_md=__doc__,
     tags=["bardloop", "data"],
-    schedule=CronTriggerTimetable("0 1 * * MON", timezone="UTC"),
+    schedule=at("0 1 * * MON"),
     catchup=False,
     params=recipe_params(),
     max_active_runs=1,

@@ -18,8 +18,9 @@ only lists unless the recipe says `housekeeping.automatic: true`.
 
 from datetime import timedelta
 
-from airflow.sdk import CronTriggerTimetable, Param, dag, task
+from airflow.sdk import Param, dag, task
 
+from bardloop_airflow.clock import at
 from bardloop_airflow.notifications import tell_failure
 from bardloop_airflow.operators.batch_job import BatchJobOperator
 from bardloop_airflow.run_settings import by_the_clock, checked_recipe, current_settings, recipe_params
@@ -31,7 +32,7 @@ REMOVE = Param(False, type="boolean", title="Remove", description="Remove what i
 @dag(
     doc_md=__doc__,
     tags=["bardloop", "data"],
-    schedule=CronTriggerTimetable("0 5 * * SUN", timezone="UTC"),
+    schedule=at("0 5 * * SUN"),
     catchup=False,
     params=recipe_params() | {"remove": REMOVE},
     max_active_runs=1,

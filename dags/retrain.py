@@ -19,9 +19,10 @@ log says what it looked at. New is a vote behind the watermark, or a corpus that
 
 from datetime import timedelta
 
-from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, CronTriggerTimetable, dag, get_current_context, task
+from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, dag, get_current_context, task
 
 from bardloop_airflow.assets import ADAPTER, VOTES
+from bardloop_airflow.clock import at
 from bardloop_airflow.links import EvaluationLink, VotingSiteLink, WandbRunLink
 from bardloop_airflow.notifications import tell_failure
 from bardloop_airflow.operators.batch_job import BatchJobOperator
@@ -37,7 +38,7 @@ NEW_VOTES = Asset(VOTES, watchers=[AssetWatcher("new_votes", NewVotesTrigger(def
 @dag(
     doc_md=__doc__,
     tags=["bardloop", "training"],
-    schedule=AssetOrTimeSchedule(timetable=CronTriggerTimetable("0 3 * * *", timezone="UTC"), assets=NEW_VOTES),
+    schedule=AssetOrTimeSchedule(timetable=at("0 3 * * *"), assets=NEW_VOTES),
     catchup=False,  # a night that was missed is made up by the next: the watermark knows
     params=recipe_params(),
     max_active_runs=1,

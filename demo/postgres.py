@@ -46,7 +46,10 @@ class Server:
 
     def is_running(self) -> bool:
         """Whether its first process lives."""
-        return self._postmaster.is_running() and self._postmaster.status() != psutil.STATUS_ZOMBIE
+        try:
+            return self._postmaster.is_running() and self._postmaster.status() != psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:  # it ended between the two looks
+            return False
 
     def create_database(self, name: str) -> None:
         """Create `name` unless it is there."""

@@ -63,7 +63,10 @@ class OwnRay:
 
     def has_died(self) -> bool:
         """Whether one of Ray's daemons has ended; none of them can be started again alone."""
-        return not all(daemon.is_running() and daemon.status() != psutil.STATUS_ZOMBIE for daemon in self._daemons)
+        try:
+            return any(not daemon.is_running() or daemon.status() == psutil.STATUS_ZOMBIE for daemon in self._daemons)
+        except psutil.NoSuchProcess:  # between the two looks
+            return True
 
     def stop(self, application: str) -> None:
         """End every process that came from this one: Ray's, the replica, vLLM's; at most about 15 s."""

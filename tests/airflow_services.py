@@ -253,7 +253,3 @@ class Run:
     def clear(self) -> None:
         what = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": ["work"], "only_failed": False}
         self.ask("post", f"dags/{self.dag_id}/clearTaskInstances", json=what)
-
-
-def is_alive(pid: int) -> bool:
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

@@ -1,5 +1,6 @@
 """The DAGs as the scheduler sees them: what starts when, and what the forms ask for."""
 
+import json
 import re
 
 import pytest
@@ -98,6 +99,34 @@ def test_three_dags_also_run_by_the_clock(bag):
     clocks = {name: dag["timetable"] for name, dag in bag["dags"].items()}
     assert clocks["retrain"].startswith("Asset or 0 3 * * *") and clocks["housekeeping"].startswith("0 5 * * SUN")
     assert clocks["corpus"].startswith("0 1 * * MON")
+
+
+FIRST_RUNS = """
+import datetime, json, sys, unittest.mock
+from airflow.models.serialized_dag import SerializedDagModel
+from airflow.timetables.base import TimeRestriction
+from airflow.utils.session import create_session
+
+ahead, found = TimeRestriction(earliest=None, latest=None, catchup=False), {}
+with create_session() as session:
+    for dag_id in sys.argv[1:]:
+        timetable = SerializedDagModel.get_dag(dag_id, session=session).timetable
+
+        def first_run():
+            return timetable.next_dagrun_info(last_automated_data_interval=None, restriction=ahead).run_after
+
+        tick = first_run()
+        with unittest.mock.patch("airflow.timetables.trigger.utcnow", lambda: tick + datetime.timedelta(minutes=1)):
+            found[dag_id] = (first_run() - tick).total_seconds()
+print(json.dumps(found))
+"""
+
+
+def test_a_dag_that_airflow_has_just_met_waits_for_its_time(airflow, bag):
+    """A minute after the time, as the database has it: the next run is a day or a week later."""
+    day = 24 * 60 * 60
+    waits = json.loads(airflow.run("-c", FIRST_RUNS, "corpus", "housekeeping", "retrain"))
+    assert waits == {"corpus": 7 * day, "housekeeping": 7 * day, "retrain": day}
 
 
 def test_what_is_scarce_is_waited_for_in_pools(bag):

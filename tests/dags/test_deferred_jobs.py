@@ -15,8 +15,9 @@ import httpx
 import psutil
 import pytest
 
-from tests.airflow_services import Run, RunningAirflow, is_alive
+from tests.airflow_services import Run, RunningAirflow
 from tests.plugins.waiting import wait_until
+from tests.processes import lives
 from tests.statements import statements
 
 pytestmark = pytest.mark.slow
@@ -96,7 +97,7 @@ def test_marking_a_task_failed_ends_its_job(start):
     wait_until(lambda: any("trigger" in line and "starting" in line for line in run.log()))
     [pid] = run.pids()
     run.ask("patch", run.task, json={"new_state": "failed"})
-    wait_until(lambda: not is_alive(pid), within_s=30)
+    wait_until(lambda: not lives(pid), within_s=30)
     assert run.state() == "failed"
     wait_until(lambda: any(line.endswith("the task is failed") for line in run.log()))
     assert run.ask("get", "dags/unwanted_jobs/dagRuns")["total_entries"] == 0  # its own trigger did it
@@ -116,7 +117,7 @@ def test_jobs_that_became_unwanted_while_the_triggerer_was_down_end_when_it_is_b
         assert deleted.client.delete(f"/api/v2/dags/waiting/dagRuns/{deleted.run_id}").is_success
     # To start takes the triggerer 10 s, its first question to the database as long, then come two looks: 25 s in all,
     # and some minutes on a machine that is busy with other things.
-    wait_until(lambda: not any(map(is_alive, pids)), within_s=240)
+    wait_until(lambda: not any(map(lives, pids)), within_s=240)
     shutil.rmtree(damaged)
     traces = "dags/unwanted_jobs/dagRuns"  # the marked task's trigger may have been there in time to end its job itself
     wait_until(lambda: "success" in [run["state"] for run in marked.ask("get", traces)["dag_runs"]], within_s=60)
@@ -127,7 +128,7 @@ def test_clearing_a_task_ends_its_job_and_starts_a_fresh_one(start):
     run.clear()
     wait_until(lambda: len(run.pids()) == 2, within_s=60)
     first, second = run.pids()
-    assert not is_alive(first) and is_alive(second)
+    assert not lives(first) and lives(second)
     run.wait_for("deferred")
     run.end()
     run.wait_for("success")
@@ -142,7 +143,7 @@ def test_a_job_that_takes_too_long_is_cancelled(start):
     run = start("late", dag_id="hurried")
     [pid] = run.pids()
     run.wait_for("failed", within_s=60)
-    assert not is_alive(pid)
+    assert not lives(pid)
     assert len(run.pids()) == 1
 
 

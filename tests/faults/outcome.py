@@ -12,7 +12,8 @@ from typing import TypeVar
 
 import httpx
 
-from tests.airflow_services import Run, RunningAirflow, is_alive
+from tests.airflow_services import Run, RunningAirflow
+from tests.processes import lives
 
 Answer = TypeVar("Answer")
 ENDS_WITHIN_S = 180.0
@@ -78,7 +79,7 @@ def outcome(running: RunningAirflow, run: Run) -> Outcome:
         lines=written,
         lost=len(wanted - shown.keys()),
         repeated=sum(shown.values()) - len(shown),
-        left=sum(map(is_alive, run.pids())),
+        left=sum(map(lives, run.pids())),
         took_s=took,
     )
 

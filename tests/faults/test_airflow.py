@@ -11,10 +11,11 @@ import time
 import psutil
 import pytest
 
-from tests.airflow_services import RunningAirflow, is_alive
+from tests.airflow_services import RunningAirflow
 from tests.faults.outcome import outcome, start_run
 from tests.faults.supervision import IDLE_WORKER, supervised
 from tests.plugins.waiting import wait_until
+from tests.processes import lives
 
 pytestmark = pytest.mark.slow
 
@@ -69,7 +70,7 @@ def test_marking_a_running_task_failed_ends_its_job(running):
     run = start_run(running, "marked")
     [pid] = run.pids()
     run.ask("patch", run.task, json={"new_state": "failed"})
-    wait_until(lambda: not is_alive(pid), within_s=30)
+    wait_until(lambda: not lives(pid), within_s=30)
     assert run.state() == "failed"
 
 
@@ -78,7 +79,7 @@ def test_clearing_a_running_task_ends_its_job_and_starts_a_fresh_one(running):
     run.clear()
     wait_until(lambda: len(run.pids()) == 2, within_s=60)
     first, second = run.pids()
-    assert not is_alive(first) and is_alive(second)
+    assert not lives(first) and lives(second)
     run.end()
     run.wait_for("success", within_s=60)
     assert len(run.pids()) == 2

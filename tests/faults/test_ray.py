@@ -15,10 +15,11 @@ from bardloop_airflow.operators import batch_job
 from bardloop_airflow.operators.batch_job import BatchJobOperator
 from bardloop_airflow.task_defaults import GPUS
 from tests.plugins.conftest import RayCluster, python_job, ray  # noqa: F401  (fixtures)
-from tests.plugins.jobs import COUNT_STARTS, HOLD_ON, SAVE_AT_SIGTERM, TELL_PID, end_of, lives, process_of
+from tests.plugins.jobs import COUNT_STARTS, HOLD_ON, SAVE_AT_SIGTERM, TELL_PID, end_of, process_of
 from tests.plugins.ray_cluster import HEAD_CPUS
 from tests.plugins.test_batch_on_clusters import context
 from tests.plugins.waiting import wait_until
+from tests.processes import lives
 
 pytestmark = pytest.mark.slow
 

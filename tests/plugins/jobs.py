@@ -37,10 +37,6 @@ def process_of(folder: pathlib.Path) -> psutil.Process:
     return psutil.Process(int((folder / "told").read_text()))
 
 
-def lives(process: psutil.Process) -> bool:
-    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-
-
 def processes_for(spec) -> list[psutil.Process]:
     """What runs for the job in one way or another, the cluster's part and ours."""
     found = []

@@ -14,6 +14,7 @@ import pytest
 from bardloop_airflow.batch.interface import JobState
 from bardloop_airflow.batch.records import home_id, keeper_is_heard, recorded_end
 from tests.plugins.waiting import wait_until
+from tests.processes import lives
 
 ROOT = pathlib.Path(__file__).parents[2]
 JOB_START = ROOT / "plugins" / "bardloop_airflow" / "batch" / "job_start.py"
@@ -73,7 +74,7 @@ def keeper_of(job: pathlib.Path) -> psutil.Process:
 
 
 def all_gone(processes) -> bool:
-    return not any(process.is_running() and process.status() != psutil.STATUS_ZOMBIE for process in processes)
+    return not any(map(lives, processes))
 
 
 def test_it_works(folder, start, tmp_path):

@@ -6,7 +6,6 @@ import pathlib
 import subprocess
 import sys
 
-import psutil
 import pytest
 
 from bardloop_airflow.batch.follow import follow
@@ -14,6 +13,7 @@ from bardloop_airflow.batch.interface import BatchError, JobState
 from bardloop_airflow.batch.local import LocalBackend
 from tests.plugins.jobs import COUNT_STARTS, end_of
 from tests.plugins.waiting import wait_until
+from tests.processes import lives
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -261,7 +261,3 @@ def pids_in(path, count):
     """The pids that a job wrote to a file, once it has."""
     wait_until(lambda: path.exists() and len(path.read_text().split()) == count)
     return [int(pid) for pid in path.read_text().split()]
-
-
-def lives(pid):
-    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE

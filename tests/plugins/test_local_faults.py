@@ -9,8 +9,9 @@ import psutil
 
 from bardloop_airflow.batch.interface import JobState
 from tests.plugins.jobs import end_of
-from tests.plugins.test_local_backend import lives, pids_in
+from tests.plugins.test_local_backend import pids_in
 from tests.plugins.waiting import wait_until
+from tests.processes import lives
 
 LEAVES_ITS_SESSION = (
     "import os, subprocess, time\n"

@@ -20,7 +20,6 @@ from tests.plugins.jobs import (
     SAVE_AT_SIGTERM,
     TELL_PID,
     end_of,
-    lives,
     process_of,
     processes_for,
     start,
@@ -28,6 +27,7 @@ from tests.plugins.jobs import (
 from tests.plugins.ray_cluster import HEAD_CPUS
 from tests.plugins.waiting import wait_until
 from tests.ports import free_port
+from tests.processes import lives
 from tests.training import tiny
 
 pytestmark = pytest.mark.slow

@@ -10,12 +10,12 @@ from tests.plugins.jobs import (
     age,
     answers,
     end_of,
-    lives,
     process_of,
     processes_for,
 )
 from tests.plugins.ray_cluster import HEAD_CPUS, kill_tree
 from tests.plugins.waiting import wait_until
+from tests.processes import lives
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,9 @@ import pytest
 from bardloop_airflow.batch.follow import follow
 from bardloop_airflow.batch.interface import BatchError, JobState, Place
 from bardloop_airflow.batch.slurm import SlurmBackend
-from tests.plugins.jobs import COUNT_STARTS, HOLD_ON, SAVE_AT_SIGTERM, age, end_of, lives, process_of
+from tests.plugins.jobs import COUNT_STARTS, HOLD_ON, SAVE_AT_SIGTERM, age, end_of, process_of
 from tests.plugins.waiting import wait_until
+from tests.processes import lives
 
 
 def test_it_works(slurm, python_job):
