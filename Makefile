@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 LOCKS := requirements/dev.txt requirements/models.txt
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults lint format lock clean
+.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults lint format lock clean
 
 demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go; SET="batch.backend=ray" changes the recipe
 	@exec $(PYTHON) -m demo up $(addprefix --set=,$(SET))
@@ -35,6 +35,12 @@ bench-airflow: $(ENVIRONMENT)  ## what Airflow costs: imports, a whole loop, a j
 
 bench-faults: $(ENVIRONMENT)  ## kill -9 of Airflow's parts, in 50 random schedules
 	@exec $(PYTHON) -m benchmarks.faults.run $(OPTIONS)
+
+bench-serving: $(ENVIRONMENT)  ## replies against bare vLLM's, adapters against the base; OPTIONS="--rounds 2" for less
+	@exec $(PYTHON) -m benchmarks.serving.run $(OPTIONS)
+
+bench-serving-faults: $(ENVIRONMENT)  ## rollouts, kill -9 and a full disk while streams run
+	@exec $(PYTHON) -m benchmarks.serving.faults $(OPTIONS)
 
 lint: $(ENVIRONMENT)  ## style and import rules
 	$(PYTHON) -m ruff check .

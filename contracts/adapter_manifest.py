@@ -1,11 +1,29 @@
 """Adapter manifest: where an adapter comes from and what it may be put on. Lies beside the weights."""
 
 import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Sha12 = Annotated[str, Field(pattern=r"^[0-9a-f]{12}$")]
+
+
+class PeftReference(BaseModel):
+    """What PEFT made of some tokens with this adapter: whoever serves it can check that it does the same."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    tokens: Annotated[tuple[int, ...], Field(min_length=2)]
+    logprobs: tuple[float, ...]
+    """Of each token after the first, in nats."""
+    dtype: Literal["float32", "bfloat16", "float16"]
+    """In which it was computed."""
+
+    @model_validator(mode="after")
+    def _one_for_each_token_but_the_first(self):
+        if len(self.logprobs) != len(self.tokens) - 1:
+            raise ValueError(f"{len(self.logprobs)} logprobs of {len(self.tokens)} tokens, expected one fewer")
+        return self
 
 
 class AdapterManifest(BaseModel):
@@ -40,6 +58,8 @@ class AdapterManifest(BaseModel):
     """Whether it beat its base, and its parent if it has one, on all of the recipe's criteria; None: not judged."""
     reasons: tuple[str, ...] = ()
     """One sentence a criterion, with the numbers."""
+    peft: PeftReference | None = None
+    """None in manifests of adapters that were made elsewhere."""
     created_at: datetime.datetime
 
     @property

@@ -2,8 +2,9 @@
 ### rollout: from the adapter to the live engine
 
 Hands an adapter to the running inference service, which checks it, loads it beside the live one, tests it (it
-answers, and not as the base does) and only then makes it the stable version. When anything is wrong, the old version
-stays and the task `promote` says why.
+answers, and not as the base does), gives it rising shares of the requests (`rollout.canary` in the recipe) and only
+then makes it the stable version. When it fails requests or is slow, the service takes it back by itself; then, and
+when it is refused, the old version answers and the task `live` says why.
 
 **When it runs:** when the DAG `train` or `retrain` has published an adapter, or when you trigger it.
 
@@ -20,12 +21,12 @@ or its parent is left alone; `never` leaves all of them alone.
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import dag, task
+from airflow.sdk import PokeReturnValue, dag, task
 
 from bardloop_airflow.assets import ADAPTER
 from bardloop_airflow.evidence import evidence
 from bardloop_airflow.notifications import tell_failure
-from bardloop_airflow.rollouts import adapter_param, promote, with_adapter
+from bardloop_airflow.rollouts import adapter_param, is_live, promote, with_adapter
 from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
 from bardloop_airflow.task_defaults import DEFAULTS
 
@@ -54,10 +55,19 @@ def rollout():
     def what_is_known(settings):
         return evidence(settings)
 
-    # `approval` is skipped where nobody has to be asked.
-    @task(task_id="promote", trigger_rule="none_failed_min_one_success", execution_timeout=timedelta(minutes=30))
-    def promote_adapter(settings):
-        return promote(settings["adapter"])
+    # Both wait without a worker: for another rollout to end, and for this one. Each look has half an hour, in which the
+    # engine may start. `approval` is skipped where nobody has to be asked.
+    waits = {"mode": "reschedule", "timeout": timedelta(days=3), "execution_timeout": timedelta(minutes=30)}
+
+    @task.sensor(task_id="promote", trigger_rule="none_failed_min_one_success", poke_interval=30, **waits)
+    def promote_adapter(settings, dag_run=None):
+        rollout = promote(settings, who="airflow", why=f"run {dag_run.run_id}")
+        return PokeReturnValue(rollout is not None, rollout)
+
+    @task.sensor(task_id="live", poke_interval=5, **waits)
+    def wait_until_live(settings, dag_run=None):
+        end = is_live(settings, who="airflow", why=f"run {dag_run.run_id}")
+        return PokeReturnValue(end is not None, end)
 
     chosen = settings()
     approval = ApprovalOperator(
@@ -71,6 +81,7 @@ def rollout():
     known, promoted = what_is_known(chosen), promote_adapter(chosen)
     who_approves(chosen) >> [known, promoted]
     known >> approval >> promoted
+    promoted >> wait_until_live(chosen)
 
 
 rollout()

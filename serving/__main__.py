@@ -1,10 +1,13 @@
 """Start the engine on the project's port and hold it: `python -m serving [recipe=FILE] [key=value ...]`.
 
+`python -m serving keys|chat|generate --help` are the commands beside it.
+
 The same application and the same arguments as `serve run serving.app:build_app`. Prints one line when it can be
 asked; ends on SIGTERM or Ctrl-C with everything that it started. Exit codes: 0 stopped, 2 arguments, environment or
 a port are wrong, 1 anything else.
 """
 
+import importlib
 import os
 import signal
 import socket
@@ -16,9 +19,17 @@ from serving import ray_environment
 from serving.settings import SettingsError, read_settings
 
 LOCAL = "127.0.0.1"
+COMMANDS = ("keys", "chat", "generate")
 
 
 def main(arguments: list[str]) -> int:
+    """Carry out a command, or run the engine until stopped; returns the exit code."""
+    if arguments and arguments[0] in COMMANDS:
+        return importlib.import_module(f"serving.commands.{arguments[0]}").main(arguments[1:])
+    return hold_the_engine(arguments)
+
+
+def hold_the_engine(arguments: list[str]) -> int:
     """Run until stopped; returns the exit code."""
     began = time.monotonic()
     try:

@@ -16,17 +16,23 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from contracts.adapter_manifest import AdapterManifest
+from contracts.recipe import Serving
 from serving.base_model import ServedBase
+from serving.references import split_reference
 from serving.refusal import Refusal
 
-REFERENCE = re.compile(r"([a-z][a-z0-9_-]{0,62})@([0-9a-f]{12})")
 WEIGHTS = "adapter_model.safetensors"
 CONFIG = "adapter_config.json"
 MANIFEST = "manifest.json"
 PICKLED = {".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt"}
 """Endings of files that run code when they are read."""
+LARGEST_DOCUMENT = 1 << 20
+"""Bytes of the configuration or the manifest; PEFT writes about a thousand."""
 
 TENSOR = re.compile(r"base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight")
+LARGEST_CHANGE = 1e4
+"""Highest product of the norms of lora_A and lora_B with their scale: an upper bound of the norm of the change. What
+has been trained is far below it, and far above it a single reply makes every later one of the engine garbage."""
 PLAIN = {
     "bias": "none",
     "modules_to_save": None,
@@ -52,13 +58,14 @@ class CheckedAdapter:
 
 
 class AdapterCheck:
-    """The checks of one engine: one base, one highest rank. Reads files, loads nothing, is slow for big adapters."""
+    """The checks of one engine: its base, highest rank and dtype. Reads files, loads nothing, is slow for big ones."""
 
-    def __init__(self, home: pathlib.Path, base: ServedBase, linears: dict[str, tuple[int, int]], max_rank: int):
+    def __init__(self, home: pathlib.Path, base: ServedBase, linears: dict[str, tuple[int, int]], serving: Serving):
         self._folder = home / "adapters"
         self._base = base
         self._linears = linears
-        self._max_rank = max_rank
+        self._max_rank = serving.max_lora_rank
+        self._dtype = getattr(torch, serving.dtype)
 
     def check(self, reference: str) -> CheckedAdapter:
         """`reference` as an adapter that may be loaded.
@@ -66,13 +73,13 @@ class AdapterCheck:
         Raises:
             Refusal: bad_reference, no_such_adapter, symlink, unsafe_file, bad_manifest, wrong_digest, wrong_base,
                 dora, not_plain_lora, rank_too_high, unreadable_weights, unknown_module, wrong_shape, missing_half,
-                not_finite, no_effect.
+                not_finite, too_large, no_effect.
         """
         name, version = split_reference(reference)
         path = self._locate(reference)
         manifest = self._manifest(path, name, version)
         config = self._config(path, manifest)
-        self._weights(path / WEIGHTS, rank=config["r"])
+        self._weights(path / WEIGHTS, rank=config["r"], scale=config["lora_alpha"] / config["r"])
         return CheckedAdapter(reference, name, version, path, manifest)
 
     def _locate(self, reference: str) -> pathlib.Path:
@@ -89,6 +96,9 @@ class AdapterCheck:
         for required in (WEIGHTS, CONFIG, MANIFEST):
             if not (path / required).is_file():
                 raise Refusal("no_such_adapter", f"{reference}: {required} is missing", status=404)
+        for document, code in ((CONFIG, "not_plain_lora"), (MANIFEST, "bad_manifest")):
+            if (size := (path / document).stat().st_size) > LARGEST_DOCUMENT:
+                raise Refusal(code, f"{reference}/{document}: {size} bytes, at most {LARGEST_DOCUMENT} are read")
         return path
 
     def _manifest(self, path: pathlib.Path, name: str, version: str) -> AdapterManifest:
@@ -133,8 +143,9 @@ class AdapterCheck:
             raise Refusal("bad_manifest", f"{where} and {MANIFEST} disagree on rank or alpha")
         return config
 
-    def _weights(self, file: pathlib.Path, rank: int) -> None:
-        where, halves, changes_something = f"{file.parent.name}/{file.name}", {"A": set(), "B": set()}, False
+    def _weights(self, file: pathlib.Path, rank: int, scale: float) -> None:
+        where, changes_something = f"{file.parent.name}/{file.name}", False
+        halves: dict[str, dict[str, float]] = {"A": {}, "B": {}}
         try:
             with safe_open(file, framework="pt") as tensors:
                 for key in tensors.keys():  # noqa: SIM118, safe_open is no dict
@@ -146,25 +157,20 @@ class AdapterCheck:
                     tensor = tensors.get_tensor(key)
                     if tuple(tensor.shape) != expected:
                         raise Refusal("wrong_shape", f"{where}: {key} is {tuple(tensor.shape)}, expected {expected}")
+                    tensor = tensor.to(self._dtype)  # as the engine will hold it
                     if not torch.isfinite(tensor).all():
-                        raise Refusal("not_finite", f"{where}: {key} holds NaN or infinite values")
+                        raise Refusal("not_finite", f"{where}: {key} holds NaN or infinite values in {self._dtype}")
                     changes_something |= match["side"] == "B" and bool(tensor.any())
-                    halves[match["side"]].add(match["module"])
+                    halves[match["side"]][match["module"]] = torch.linalg.vector_norm(
+                        tensor, dtype=torch.float64
+                    ).item()
         except SafetensorError as error:
             raise Refusal("unreadable_weights", f"{where}: {error}") from error
-        if alone := halves["A"] ^ halves["B"]:
+        if alone := halves["A"].keys() ^ halves["B"].keys():
             raise Refusal("missing_half", f"{where}: {min(alone)} has only one of lora_A and lora_B")
+        for module, norm in halves["A"].items():
+            if norm * halves["B"][module] * scale > LARGEST_CHANGE:
+                change = f"{norm * halves['B'][module] * scale:.1e}"
+                raise Refusal("too_large", f"{where}: {module} changes by up to {change}: its replies would overflow")
         if not changes_something:
             raise Refusal("no_effect", f"{where}: every lora_B is zero, the base would reply under this name")
-
-
-def split_reference(reference: str) -> tuple[str, str]:
-    """`name@version` as its two parts. Anything else, such as a path, is refused.
-
-    Raises:
-        Refusal: bad_reference.
-    """
-    match = REFERENCE.fullmatch(reference)
-    if not match:
-        raise Refusal("bad_reference", f"{reference[:100]!r}: expected name@version (12 hex digits)", status=400)
-    return match[1], match[2]

@@ -4,10 +4,13 @@ Everything that touches vLLM's Python interface and is not a kernel stands here 
 """
 
 import asyncio
+import collections
+import contextlib
 import itertools
 import logging
 import time
 import uuid
+from collections.abc import Iterator
 
 from pydantic import ValidationError
 from vllm import SamplingParams
@@ -23,13 +26,17 @@ from vllm.v1.engine.async_llm import AsyncLLM
 from serving.adapters import CheckedAdapter
 from serving.base_model import linear_shapes
 from serving.engine_arguments import engine_arguments
+from serving.engine_stats import EngineStats
 from serving.refusal import Refusal
 from serving.settings import Settings
 
 log = logging.getLogger(__name__)
 
 PROBE_EVERY_S = 10
-PROBE_TIMEOUT_S = 30
+PROBE_TIMEOUT_S = 60
+"""A probe waits behind the requests that wait."""
+RETIRES_EVERY_S = 0.2
+"""How often it is asked whether a version that was taken off is still in use."""
 
 
 class EngineError(RuntimeError):
@@ -48,6 +55,9 @@ class Engine:
         self.linears = linears
         self._llm = llm
         self._ids = itertools.count(1)
+        self._leaving: set[str] = set()
+        self._in_use: collections.Counter[str] = collections.Counter()
+        self._tasks: set[asyncio.Task] = set()
         self._probe = asyncio.Lock()
         self._answered_at = float("-inf")
         base = BaseModelPath(name=settings.base.name, model_path=str(settings.base.path))
@@ -70,6 +80,10 @@ class Engine:
             chat_template_content_format="auto",
         )
         self.completion = OpenAIServingCompletion(llm, self._models, online_renderer=renderer, request_logger=None)
+        for handler in (self.chat, self.completion):  # of requests that do not say how long a reply may be
+            handler.default_sampling_params = handler.default_sampling_params | {
+                "max_tokens": settings.engine.max_reply_tokens
+            }
 
     @classmethod
     async def start(cls, settings: Settings) -> "Engine":
@@ -81,7 +95,8 @@ class Engine:
         linears = linear_shapes(settings.base.path)
         adaptable = sorted({name.rsplit(".", 1)[-1] for name in linears})
         try:
-            llm = AsyncLLM.from_engine_args(engine_arguments(settings, adaptable))
+            arguments = engine_arguments(settings, adaptable)
+            llm = AsyncLLM.from_engine_args(arguments, stat_loggers=[EngineStats])
         except ValueError as error:
             details = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
             raise EngineError(f"vLLM refuses these settings: {' '.join(details.split())}") from error
@@ -95,7 +110,7 @@ class Engine:
     @property
     def loaded(self) -> tuple[str, ...]:
         """References of the adapters that answer by name."""
-        return tuple(self._models.lora_requests)
+        return tuple(reference for reference in self._models.lora_requests if reference not in self._leaving)
 
     async def put_on(self, adapter: CheckedAdapter) -> None:
         """Load a checked adapter, so that it answers under its reference. One that is loaded stays as it is.
@@ -103,6 +118,7 @@ class Engine:
         Raises:
             Refusal: load_failed, with vLLM's reason.
         """
+        self._leaving.discard(adapter.reference)
         if adapter.reference in self._models.lora_requests:
             return
         # Ids are never used twice: vLLM keeps the id of an adapter that failed half-way as if it were loaded.
@@ -116,18 +132,40 @@ class Engine:
             raise Refusal("load_failed", f"{adapter.reference}: vLLM did not load it and gave no reason")
         self._models.lora_requests[adapter.reference] = request
 
-    async def take_off(self, reference: str) -> None:
-        """Forget an adapter. Requests that run with it finish; new ones no longer find it."""
-        request = self._models.lora_requests.pop(reference, None)
-        if request:
+    def take_off(self, reference: str) -> None:
+        """Forget an adapter when no request uses it any more; `loaded` leaves it out at once."""
+        if reference in self.loaded:
+            self._leaving.add(reference)
+            task = asyncio.get_running_loop().create_task(self._remove_when_idle(reference))
+            self._tasks.add(task)  # asyncio holds tasks weakly
+            task.add_done_callback(self._tasks.discard)
+
+    async def _remove_when_idle(self, reference: str) -> None:
+        while self._in_use[reference]:
+            await asyncio.sleep(RETIRES_EVERY_S)
+        if reference in self._leaving:  # else it was put on again meanwhile
+            self._leaving.discard(reference)
+            request = self._models.lora_requests.pop(reference)  # not sooner: vLLM looks names up late
             await self._llm.remove_lora(request.lora_int_id)
 
-    async def ask(self, model: str, prompt: str, max_tokens: int, prompt_logprobs: int | None = None) -> RequestOutput:
-        """vLLM's greedy answer to a plain prompt, from the base or a loaded adapter."""
+    @contextlib.contextmanager
+    def using(self, model: str) -> Iterator[None]:
+        """Within the block a request runs with this model, which stays in vLLM so long."""
+        self._in_use[model] += 1
+        try:
+            yield
+        finally:
+            self._in_use[model] -= 1
+
+    async def ask(
+        self, model: str, prompt: str | list[int], max_tokens: int, prompt_logprobs: int | None = None
+    ) -> RequestOutput:
+        """vLLM's greedy answer to a plain prompt (or its tokens), from the base or a loaded adapter."""
         parameters = SamplingParams(max_tokens=max_tokens, temperature=0, prompt_logprobs=prompt_logprobs)
         request = self._models.lora_requests[model] if model != self.settings.base.name else None
         final = None
-        rendered = await self._llm.renderer.render_cmpl_async([{"prompt": prompt}])
+        asked = {"prompt": prompt} if isinstance(prompt, str) else {"prompt_token_ids": prompt}
+        rendered = await self._llm.renderer.render_cmpl_async([asked])
         async for output in self._llm.generate(rendered[0], parameters, f"own-{uuid.uuid4()}", lora_request=request):
             final = output
         return final
@@ -145,6 +183,10 @@ class Engine:
                 return False
             self._answered_at = time.monotonic()
             return True
+
+    def made_a_token(self) -> None:
+        """A reply under way has a new token: as good an answer as that to a probe."""
+        self._answered_at = time.monotonic()
 
     def check_alive(self) -> None:
         """Raises EngineError when vLLM's processes have died: only a new engine helps then."""

@@ -8,7 +8,7 @@ import os
 import pathlib
 
 from contracts.recipe import Serving
-from serving.settings import Settings
+from serving.settings import Settings, adapter_capacity
 
 CPU_BATCHED_TOKENS = 512
 """Prompt tokens computed in one step on a CPU. A longer prompt is cut, so that running replies stream on meanwhile."""
@@ -23,12 +23,14 @@ def prepare_environment(serving: Serving) -> None:
         "HF_HUB_OFFLINE": "1",  # the weights lie on disk; nothing is looked up
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
-        "VLLM_LOGGING_LEVEL": "WARNING",
+        # Its own set-up of logging closes Serve's log files, and a controller of Serve that is started again stops
+        # every replica that cannot name its log file (Ray 2.60). serving/logs.py shows what vLLM says.
+        "VLLM_CONFIGURE_LOGGING": "0",
         "TOKENIZERS_PARALLELISM": "false",
     }
     if serving.accelerator == "CPU":
-        # One core is left to the front end. Ray sets OMP_NUM_THREADS from the actor's CPUs, so this one is not kept.
-        os.environ["OMP_NUM_THREADS"] = str(max(1, len(os.sched_getaffinity(0)) - 1))
+        # Ray sets OMP_NUM_THREADS from the actor's CPUs, so this one is not kept.
+        os.environ["OMP_NUM_THREADS"] = str(serving.cpu_threads or max(1, len(os.sched_getaffinity(0)) - 1))
         values["VLLM_CPU_KVCACHE_SPACE"] = str(serving.cpu_kv_cache_gib)
         if serving.tensor_parallel_size == 1:
             # The model runs inside the engine's process instead of a child of it: 20 s and 0.7 GB less.
@@ -37,11 +39,6 @@ def prepare_environment(serving: Serving) -> None:
             values["VLLM_CPU_NUM_OF_RESERVED_CPU"] = str(serving.tensor_parallel_size)
     for name, value in values.items():
         os.environ.setdefault(name, value)
-
-
-def adapter_capacity(serving: Serving) -> int:
-    """Adapters held in the machine's memory, from where vLLM puts max_loras at a time into a batch."""
-    return 4 * serving.max_loras
 
 
 def engine_arguments(settings: Settings, adaptable: list[str]):
@@ -65,7 +62,7 @@ def engine_arguments(settings: Settings, adaptable: list[str]):
         "max_lora_rank": serving.max_lora_rank,
         "max_cpu_loras": adapter_capacity(serving),
         "lora_target_modules": adaptable,
-        "disable_log_stats": True,
+        "disable_log_stats": False,
     }
     if on_cpu:
         arguments |= {

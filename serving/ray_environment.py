@@ -16,6 +16,8 @@ def prepare(home: pathlib.Path) -> None:
     os.environ.setdefault("RAY_worker_niceness", "0")  # Ray's 15 would let any training job starve the replies
     os.environ.setdefault("RAY_JOB_START_TIMEOUT_SECONDS", "1209600")  # batch jobs wait for GPUs longer than 15 min
     os.environ.setdefault("RAY_COLOR_PREFIX", "0")  # the output is a log file
+    os.environ.setdefault("RAY_DEDUP_LOGS", "0")  # two requests that look alike are two
+    os.environ.setdefault("RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH", "serving.api.proxy_headers.middlewares")
     os.environ.setdefault("RAY_AUTH_MODE", "token")
     if os.environ["RAY_AUTH_MODE"] != "token" or {"RAY_AUTH_TOKEN", "RAY_AUTH_TOKEN_PATH"} & os.environ.keys():
         return

@@ -7,13 +7,14 @@ from contracts.recipe.load import RecipeError, load_recipe
 from contracts.recipe.model import Export, Gguf, Model
 from contracts.recipe.recipe import Recipe
 from contracts.recipe.section import Name, Section, Share
-from contracts.recipe.serving import Batch, Rollout, Serving
+from contracts.recipe.serving import Batch, Canary, Rollout, Serving
 from contracts.recipe.train import Chat, EarlyStop, Lora, Profile, Train, Wandb
 from contracts.recipe.votes import Votes
 
 __all__ = [
     "Archive",
     "Batch",
+    "Canary",
     "Chat",
     "Choice",
     "Clean",

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.recipe.section import Section
 
@@ -20,6 +20,44 @@ class Serving(Section):
     max_lora_rank: Literal[8, 16, 32, 64, 128, 256, 320] = 16
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     cpu_kv_cache_gib: Annotated[int, Field(ge=1)] = 1
+    cpu_threads: Annotated[int, Field(ge=1)] | None = None
+    """That compute on a CPU; None: one for each core but one, which is left to the front end."""
+    min_replicas: Annotated[int, Field(ge=1)] = 1
+    max_replicas: Annotated[int, Field(ge=1)] = 1
+    """Engines, each with a copy of the base; as many as requests are under way for, see `requests_per_replica`."""
+    requests_per_replica: Annotated[int, Field(ge=1)] = 32
+    scale_up_after_seconds: Annotated[float, Field(ge=0)] = 30
+    scale_down_after_seconds: Annotated[float, Field(ge=0)] = 600
+    """So long more or fewer replicas have to be needed before one is started or stopped."""
+    drain_seconds: Annotated[float, Field(ge=0)] = 600
+    """A replica that is no longer needed has so long for the replies that it has begun."""
+    max_waiting: Annotated[int, Field(ge=0)] = 64
+    """Requests that may wait for a replica beside the `max_num_seqs` that run; more are told to come again (429)."""
+    max_body_kib: Annotated[int, Field(ge=1)] = 1024
+    max_reply_tokens: Annotated[int, Field(ge=1)] = 4096
+    max_choices: Annotated[int, Field(ge=1)] = 4
+    """Replies to one request (`n`)."""
+
+
+class Canary(Section):
+    """How a new version takes over from the stable one: by shares of the requests, each held and judged."""
+
+    steps: tuple[Annotated[float, Field(gt=0, le=1)], ...] = (0.1, 0.5, 1.0)
+    """Shares of the requests; empty: all at once, right after the smoke test."""
+    hold_seconds: Annotated[float, Field(ge=0)] = 600
+    """A step lasts so long, ..."""
+    requests: Annotated[int, Field(ge=1)] = 200
+    """... or until the new version has answered so many requests in it."""
+    most_errors: Annotated[float, Field(ge=0, le=1)] = 0.02
+    """Failed requests that the new version may have more than the stable one, as a share of all."""
+    slowest: Annotated[float, Field(ge=1)] = 2.0
+    """Its median time to the first token may be so many times the stable version's."""
+
+    @model_validator(mode="after")
+    def _rising(self):
+        if list(self.steps) != sorted(set(self.steps)):
+            raise ValueError(f"steps have to rise: {list(self.steps)}")
+        return self
 
 
 class Rollout(Section):
@@ -28,6 +66,7 @@ class Rollout(Section):
     """
 
     approval: Literal["person", "automatic", "never"] = "person"
+    canary: Canary = Canary()
 
 
 class Batch(Section):

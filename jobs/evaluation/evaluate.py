@@ -99,6 +99,7 @@ def _publish(
         votes=votes_of(folder).get("conversations", 0),
         metrics=evaluation["metrics"],
         **evaluation["verdict"],
+        peft=evaluation.get("probe"),
         created_at=datetime.datetime.now(datetime.UTC),
     )
     path, published_before = publish(chosen.folder, manifest, home / "adapters")

@@ -12,9 +12,11 @@ from contracts.recipe import Evaluate, Recipe
 from contracts.scene import ChatMessage
 from jobs.errors import JobError
 from jobs.evaluation.chat import Chat
-from jobs.evaluation.log_likelihood import continuation_log_likelihoods, sample_losses
+from jobs.evaluation.log_likelihood import continuation_log_likelihoods, sample_losses, token_log_likelihoods
 from jobs.evaluation.replies import Reply, write_replies
 from jobs.training.views.sample import Sample
+
+PROBE = "The lamps of the harbour went out one by one. “You are late,” said the ferrywoman, and held out her hand."
 
 
 def placement() -> dict:
@@ -63,6 +65,12 @@ class LocalModel:
     def continuation_log_likelihoods(self, prompt: list[int], continuations: Sequence[list[int]]) -> list[float]:
         """See the function of this name."""
         return continuation_log_likelihoods(self.model, prompt, continuations)
+
+    def probe(self) -> dict:
+        """What the model makes of PROBE, for whoever serves it to compare: a `PeftReference` as a dict."""
+        tokens = self.chat.tokenizer(PROBE, add_special_tokens=False)["input_ids"]
+        dtype = str(self.model.dtype).removeprefix("torch.")
+        return {"tokens": tokens, "logprobs": token_log_likelihoods(self.model, tokens), "dtype": dtype}
 
     def replies(
         self, conversations: Sequence[list[ChatMessage]], max_new_tokens: int, temperature: float

@@ -66,3 +66,13 @@ def continuation_log_likelihoods(model, prompt: list[int], continuations: Sequen
         logits = torch.cat([first.logits.expand(len(continuations), -1, -1), rest[:, :-1].to(first.logits.device)], 1)
         chosen = logits.float().log_softmax(-1).gather(2, ids.to(logits.device)[:, :, None])[:, :, 0]
         return (chosen * read.to(chosen.device)).sum(dim=1).tolist()
+
+
+def token_log_likelihoods(model, tokens: list[int]) -> list[float]:
+    """Log-likelihood of each of `tokens` after those before it, without the first, in nats."""
+    import torch
+
+    ids = torch.tensor([tokens], device=model.device)
+    with torch.inference_mode():
+        logits = model(input_ids=ids, use_cache=False).logits[:, :-1].float()
+    return logits.log_softmax(-1).gather(2, ids[:, 1:, None].to(logits.device))[0, :, 0].tolist()

@@ -71,6 +71,7 @@ def measure(recipe: Recipe, home: pathlib.Path, inputs: Inputs, found: list[Cand
     _check_sound(joined(scores[trained])["metrics"], chosen)
     with model.being(trained, chosen.folder):
         study = _study(model, panel, settings.generation.study)
+        probe = model.probe() if trained == "adapter" else None
     references, errors = _ask_endpoints(recipe, panel, chat)
     differences = _differences(scores, trained, settings.seed)
     scores = {name: scores[name] for name in (trained, "base", "parent") if name in scores}  # as it is read
@@ -96,6 +97,7 @@ def measure(recipe: Recipe, home: pathlib.Path, inputs: Inputs, found: list[Cand
         ],
         "verdict": {"passed": verdict.passed, "reasons": list(verdict.reasons)},
         "study": study,
+        "probe": probe,
         "not_measured": panel.silent,
     }
     return Measured(evaluation, _samples(panel, scores | references), chosen, verdict)

@@ -12,11 +12,13 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from bardloop_airflow.places import home
 from bardloop_airflow.run_settings import checked_recipe
-from bardloop_airflow.serving.client import RolloutRefused, ServingClient
+from bardloop_airflow.serving.client import RolloutRefused, ServingClient, ServingError
 
 log = logging.getLogger(__name__)
 
 ENGINE_STARTS_WITHIN_S = 600.0
+PASSES = ("no_replica", "registry_not_written", "too_slow")
+"""Codes of refusals that say nothing of the adapter: replicas that start, a full disk, a slow file server."""
 
 
 def adapter_param(verb: str = "promote") -> dict[str, Param]:
@@ -69,21 +71,54 @@ def adapter_to_export(settings: dict[str, Any], named: str) -> str:
     return _manifest(home() / "adapters", recipe.name, settings.get("adapter") or named).reference
 
 
-def promote(adapter: str) -> dict[str, Any]:
-    """Make `adapter` the live version of its name; the inference service's answer.
+def promote(settings: dict[str, Any], who: str, why: str) -> str | None:
+    """Have the inference service begin to make `settings["adapter"]` the live version of its name.
+
+    Returns:
+        The rollout's id; None while another rollout is under way, or the service does not answer.
 
     Raises:
-        AirflowFailException: the service refused the adapter; a retry would not help.
-        ServingError: the service is not there, or failed.
+        AirflowFailException: the service refuses the adapter; a retry would not help.
     """
     service = ServingClient.from_connection()
-    service.wait_until_ready(ENGINE_STARTS_WITHIN_S)
+    canary = checked_recipe(settings).rollout.canary.model_dump(mode="json")
     try:
-        answer = service.roll_out(adapter)
+        service.wait_until_ready(ENGINE_STARTS_WITHIN_S)
+        answer = service.roll_out(settings["adapter"], who, why, canary)
+    except ServingError as error:
+        log.warning("%s: waiting for the service", error)
+        return None
     except RolloutRefused as refusal:
         raise AirflowFailException(str(refusal)) from None
-    log.info("%s is live; before: %s; smoke test: %s", adapter, answer.get("previous"), answer.get("smoke"))
-    return answer
+    if answer is None:
+        return None
+    log.info("rollout %s of %s is %s", answer["id"], settings["adapter"], answer["state"])
+    return answer["id"]
+
+
+def is_live(settings: dict[str, Any], who: str, why: str) -> dict[str, Any] | None:
+    """The end of the last rollout of `settings["adapter"]`, None while it goes on.
+
+    None, too, while the service does not answer. One that was started again meanwhile knows of no rollout, and has what
+    was live before: it is begun once more, as it is where something stood in its way that passes.
+
+    Raises:
+        AirflowFailException: the version was refused or rolled back, with why.
+    """
+    try:
+        rollouts = ServingClient.from_connection().rollouts()
+    except ServingError as error:
+        log.warning("%s: waiting for the service", error)
+        return None
+    answer = next((rollout for rollout in rollouts if rollout["version"] == settings["adapter"]), None)
+    if answer is None or (answer["state"] == "refused" and answer["reason"]["code"] in PASSES):
+        log.warning("%s: %s: once more", settings["adapter"], answer or "the service knows of no rollout of it")
+        promote(settings, who, why)
+        return None
+    log.info("%s: %s, %.0f %% of the requests; %s", answer["version"], answer["state"], 100 * answer["weight"], answer)
+    if answer["state"] in ("refused", "rolled_back"):
+        raise AirflowFailException(f"{answer['version']} was {answer['state']}: {answer['reason']['message']}")
+    return answer if answer["state"] == "live" else None
 
 
 def _manifest(adapters: pathlib.Path, recipe_name: str, reference: str):

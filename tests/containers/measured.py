@@ -12,6 +12,8 @@ import yaml
 from tests.containers.compose import ROOT
 
 RULES = ROOT / "config" / "prometheus" / "rules.yml"
+ENGINES = ("ray_bardloop_", "ray_vllm_", "ray_serve_")
+"""How the metrics begin that only a running engine sends."""
 DASHBOARDS = sorted((ROOT / "config" / "grafana" / "dashboards").glob("*.json"))
 
 
@@ -20,7 +22,10 @@ def expressions() -> dict[str, str]:
     groups = yaml.safe_load(RULES.read_text())["groups"]
     found = {f"{RULES.name}: {rule['alert']}": rule["expr"] for group in groups for rule in group["rules"]}
     for file in DASHBOARDS:
-        for panel in json.loads(file.read_text())["panels"]:
+        dashboard = json.loads(file.read_text())
+        for note in dashboard.get("annotations", {}).get("list", []):
+            found[f"{file.name}: {note['name']}"] = note["expr"]
+        for panel in dashboard["panels"]:
             for target in panel.get("targets", []):
                 found[f"{file.name}: {panel['title']} {target['refId']}"] = target["expr"]
     return found

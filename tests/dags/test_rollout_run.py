@@ -24,16 +24,24 @@ print(json.dumps({"run": run.state, **{task.task_id: task.state for task in run.
 
 @pytest.fixture
 def engine():
-    """Accepts every rollout; the adapters it was asked for are in `engine.asked`."""
+    """Accepts every rollout, which is live at once; the adapters it was asked for are in `engine.asked`. Of the first
+    it knows nothing any more when it is asked how far it is: as if it had been started again. Every other question
+    finds it away.
+    """
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
-            self.answer({})
+            self.server.looks += 1
+            if self.server.looks % 2:  # every other time it is away
+                self.send_error(503)
+                return
+            live = [{"version": asked[2], "state": "live", "weight": 1.0} for asked in self.server.asked[1:]]
+            self.answer({"rollouts": live} if "rollouts" in self.path else {})
 
         def do_POST(self):
             adapter = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["adapter"]
             self.server.asked.append((self.path, self.headers["Authorization"], adapter))
-            self.answer({"name": "demo", "version": adapter, "previous": None, "smoke": {}})
+            self.answer({"id": "0a1b2c", "version": adapter, "state": "loading"})
 
         def answer(self, body):
             self.send_response(200)
@@ -44,7 +52,7 @@ def engine():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.asked = []
+        server.asked, server.looks = [], 0
         threading.Thread(target=server.serve_forever).start()
         yield server
         server.shutdown()
@@ -64,8 +72,9 @@ def test_the_newest_adapter_of_the_recipe_is_promoted(airflow, engine):
         "what_is_known": "skipped",
         "approval": "skipped",  # recipes/demo.yaml: automatic
         "promote": "success",
+        "live": "success",
     }
-    assert engine.asked == [("/admin/rollouts", "Bearer admin-key", adapter)]
+    assert engine.asked == [("/admin/rollouts", "Bearer admin-key", adapter)] * 2
 
 
 def make_adapter(folder):

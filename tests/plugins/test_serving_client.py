@@ -9,7 +9,8 @@ import pytest
 from bardloop_airflow.serving import client
 from bardloop_airflow.serving.client import RolloutRefused, ServingClient, ServingError
 
-ANSWER = {"name": "demo", "version": "demo@0123456789ab", "previous": None, "smoke": {"text": "Hello"}}
+ROLLOUT = {"id": "0a1b2c", "version": "demo@0123456789ab", "state": "loading", "weight": 0.0}
+ASKED = ("demo@0123456789ab", "airflow", "run manual__1", {"steps": [1.0]})
 
 
 @pytest.fixture
@@ -40,10 +41,14 @@ def service():
 
 
 def test_it_works(service):
-    service.answers = {"/health": [(200, {})], "/admin/rollouts": [(200, ANSWER)]}
+    live = ROLLOUT | {"state": "live", "weight": 1.0}
+    service.answers = {"/health": [(200, {})], "/admin/rollouts": [(202, ROLLOUT), (200, {"rollouts": [live]})]}
     service.client.wait_until_ready(5)
-    assert service.client.roll_out("demo@0123456789ab") == ANSWER
-    assert service.seen[-1] == ("/admin/rollouts", "Bearer admin-key", b'{"adapter":"demo@0123456789ab"}')
+    assert service.client.roll_out(*ASKED) == ROLLOUT
+    assert service.client.rollouts() == [live]
+    path, key, body = service.seen[-2]
+    assert (path, key) == ("/admin/rollouts", "Bearer admin-key")
+    assert tuple(json.loads(body).values()) == ASKED
 
 
 def test_it_waits_while_the_engine_starts(service, monkeypatch):
@@ -64,19 +69,27 @@ def test_a_service_that_is_not_there_is_said_so():
     nobody = ServingClient("http://127.0.0.1:9", "admin-key")
     with pytest.raises(ServingError, match=r"http://127\.0\.0\.1:9/health does not answer .*Connection refused"):
         nobody.wait_until_ready(0)
-    with pytest.raises(ServingError, match="no answer to the rollout of demo@0123456789ab"):
-        nobody.roll_out("demo@0123456789ab")
+    with pytest.raises(ServingError, match="no answer about the rollout of demo@0123456789ab"):
+        nobody.roll_out(*ASKED)
 
 
 def test_a_refusal_gives_message_and_code(service):
     error = {"message": "trained on another base", "code": "wrong_base"}
     service.answers = {"/admin/rollouts": [(422, {"error": error})]}
-    with pytest.raises(RolloutRefused, match=r"^demo@0123456789ab: trained on another base \(wrong_base\)$"):
-        service.client.roll_out("demo@0123456789ab")
+    with pytest.raises(
+        RolloutRefused, match=r"^the rollout of demo@0123456789ab: trained on another base \(wrong_base\)$"
+    ):
+        service.client.roll_out(*ASKED)
 
 
-@pytest.mark.parametrize("status", [409, 429, 500])
+def test_while_another_rollout_is_under_way_there_is_none(service):
+    error = {"message": "rollout 0a1b2c of song@000000000001 is under way", "code": "in_progress"}
+    service.answers = {"/admin/rollouts": [(409, {"error": error})]}
+    assert service.client.roll_out(*ASKED) is None
+
+
+@pytest.mark.parametrize("status", [429, 500])
 def test_what_may_go_well_later_is_no_refusal(service, status):
     service.answers = {"/admin/rollouts": [(status, b"busy")]}
     with pytest.raises(ServingError, match=f"answers {status}: 'busy'"):
-        service.client.roll_out("demo@0123456789ab")
+        service.client.roll_out(*ASKED)

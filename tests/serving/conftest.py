@@ -1,9 +1,7 @@
 """One running engine for all tests of this folder: real vLLM under Ray Serve, started as an operator starts it."""
 
 import dataclasses
-import os
 import pathlib
-import signal
 import subprocess
 import sys
 import time
@@ -12,13 +10,10 @@ import httpx
 import openai
 import pytest
 
-from tests.ports import free_ports
+from benchmarks.serving.servers import ADMIN_KEY, ROOT, Server, ours
 from tests.serving.adapters import peft_adapter
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 RECIPE = "recipes/demo.yaml"
-START_TIMEOUT_S = 300
-STOP_TIMEOUT_S = 30
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +26,13 @@ class RunningEngine:
     home: pathlib.Path
     base: str
     """Name of the base model."""
+    ray_url: str
+    """Ray's dashboard."""
+
+    @classmethod
+    def of(cls, server: Server, base: str) -> "RunningEngine":
+        """One that runs as `server`."""
+        return cls(server.url, server.key, ADMIN_KEY, server.home, base, server.ray_url)
 
     def client(self) -> openai.OpenAI:
         """The official client, as a user of the API would make it."""
@@ -41,11 +43,31 @@ class RunningEngine:
         headers = {"Authorization": f"Bearer {self.admin_key}"}
         return httpx.request(method, f"{self.base_url}/admin/{path}", headers=headers, json=body or None, timeout=120)
 
-    def roll_out(self, reference: str) -> dict:
-        """A rollout that has to succeed."""
-        answer = self.admin("POST", "rollouts", adapter=reference)
-        assert answer.status_code == 200, answer.text
+    def begin(self, reference: str, **body) -> dict:
+        """A rollout that has to begin."""
+        answer = self.admin("POST", "rollouts", adapter=reference, **body)
+        assert answer.status_code == 202, answer.text
         return answer.json()
+
+    def end_of(self, rollout: dict, within_s: float = 120) -> dict:
+        """The same rollout, once it is over."""
+        give_up = time.monotonic() + within_s
+        while rollout["state"] in ("loading", "canary"):
+            assert time.monotonic() < give_up, rollout
+            time.sleep(0.1)
+            rollout = self.admin("GET", f"rollouts/{rollout['id']}").json()
+        return rollout
+
+    def retire(self, name: str) -> None:
+        """Nothing answers by the name any more; the engine has room for others."""
+        answer = self.admin("POST", "retirements", name=name)
+        assert answer.status_code == 200, answer.text
+
+    def roll_out(self, reference: str, **body) -> dict:
+        """A rollout that has to succeed, all at once unless `canary` says otherwise."""
+        end = self.end_of(self.begin(reference, **({"canary": {"steps": []}} | body)))
+        assert end["state"] == "live", end
+        return end
 
 
 @pytest.fixture(scope="session")
@@ -63,49 +85,8 @@ def engine(base_model, tmp_path_factory):
     """The engine of recipes/demo.yaml on a home of its own."""
     home = tmp_path_factory.mktemp("serving-home")
     (home / "models").symlink_to(base_model.parent)
-    with EngineProcess(home, base_model.name) as running:
-        yield running
-
-
-class EngineProcess:
-    """`with EngineProcess(home, base) as engine`: `python -m serving` on free ports, ended at the end."""
-
-    def __init__(self, home: pathlib.Path, base: str, *arguments: str):
-        port, dashboard = free_ports(2)
-        self.engine = RunningEngine(f"http://127.0.0.1:{port}", "test-api-key", "test-admin-key", home, base)
-        self._log = home / "serving.log"
-        self._command = [sys.executable, "-m", "serving", *arguments]
-        self._environment = os.environ | {
-            "BARDLOOP_HOME": str(home),
-            "BARDLOOP_RECIPE": RECIPE,
-            "BARDLOOP_API_KEY": self.engine.api_key,
-            "BARDLOOP_ADMIN_KEY": self.engine.admin_key,
-            "BARDLOOP_INFERENCE_PORT": str(port),
-            "BARDLOOP_RAY_DASHBOARD_PORT": str(dashboard),
-        }
-
-    def __enter__(self) -> RunningEngine:
-        with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environment, stdout=log, stderr=subprocess.STDOUT
-            )
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while not self._answers():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.__exit__()
-                pytest.fail(f"the engine did not start:\n{self._log.read_text()[-4000:]}")
-            time.sleep(0.5)
-        return self.engine
-
-    def _answers(self) -> bool:
-        try:
-            return httpx.get(f"{self.engine.base_url}/health", timeout=60).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    def __exit__(self, *_) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(STOP_TIMEOUT_S)
+    with ours(home, RECIPE) as server:
+        yield RunningEngine.of(server, base_model.name)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """Base and adapters asked at the same moment answer as each does alone, or every vote would be worthless."""
 
 import asyncio
-import itertools
+import random
+from collections.abc import Iterator
 
 import openai
 import pytest
@@ -18,30 +19,33 @@ OPENINGS = (
     "The android opened its eyes. The first thing",
     "Rain fell on the starship's hull while",
 )
-PROMPTS_EACH = 7
-TOKENS = 12
+PROMPTS = 200
+TOKENS = 8
+AT_ONCE = 64
 
 
 @pytest.fixture(scope="module")
-def models(engine, trained) -> list[str]:
+def models(engine, trained) -> Iterator[list[str]]:
     """The base and three adapters: as many as there are slots (serving.max_loras in recipes/demo.yaml)."""
     adapters = [publish(trained[i], engine.home, f"mixed{i}") for i in range(3)]
     for reference in adapters:
         engine.roll_out(reference)
-    return [engine.base, *adapters]
+    yield [engine.base, *adapters]
+    for number in range(3):
+        engine.retire(f"mixed{number}")
 
 
 def test_mixed_batches_answer_as_each_does_alone(engine, models):
-    prompts = [f"{OPENINGS[i % len(OPENINGS)]} ({i})" for i in range(PROMPTS_EACH)]
-    questions = list(itertools.product(prompts, models))  # neighbours have different models
-    assert len(questions) >= 24
+    draw = random.Random(1)
+    questions = [(f"{OPENINGS[i % len(OPENINGS)]} ({i})", draw.choice(models)) for i in range(PROMPTS)]
 
     alone = {question: ask(engine, *question) for question in questions}
     together = asyncio.run(ask_together(engine, questions))
 
     assert together == alone
-    for prompt in prompts:  # the comparison above means something only where the models differ
-        assert len({alone[prompt, model] for model in models}) == len(models)
+    # This means something only where the models differ, here and there.
+    said = {model: tuple(ask(engine, prompt, model) for prompt, _ in questions[:6]) for model in models}
+    assert len(set(said.values())) == len(models)
 
 
 def test_long_prompts_of_base_and_adapters_in_one_prefill(engine, models):
@@ -62,12 +66,13 @@ def ask(engine, prompt: str, model: str) -> str:
 
 
 async def ask_together(engine, questions) -> dict[tuple[str, str], str]:
-    """The greedy continuations, all asked for at once."""
+    """The greedy continuations, as many asked for at once as the service lets wait."""
+    room = asyncio.Semaphore(AT_ONCE)
     async with openai.AsyncOpenAI(base_url=f"{engine.base_url}/v1", api_key=engine.api_key, max_retries=0) as client:
-        answers = await asyncio.gather(
-            *(
-                client.completions.create(model=model, prompt=prompt, max_tokens=TOKENS, temperature=0)
-                for prompt, model in questions
-            )
-        )
+
+        async def ask(prompt: str, model: str):
+            async with room:
+                return await client.completions.create(model=model, prompt=prompt, max_tokens=TOKENS, temperature=0)
+
+        answers = await asyncio.gather(*(ask(*question) for question in questions))
     return {question: answer.choices[0].text for question, answer in zip(questions, answers, strict=True)}

@@ -6,8 +6,9 @@ import openai
 import psutil
 import pytest
 
+from benchmarks.serving.servers import ours
 from tests.serving.adapters import publish
-from tests.serving.conftest import EngineProcess
+from tests.serving.conftest import RECIPE, RunningEngine
 
 pytestmark = pytest.mark.slow
 
@@ -21,16 +22,16 @@ def test_registry_survives_and_no_process_does(base_model, trained, tmp_path):
     registry = {"kept": pointer | {"stable": kept, "previous": before}, "lost": pointer | {"stable": lost}}
     (tmp_path / "serving" / "registry.json").write_text(json.dumps(registry))
 
-    start = EngineProcess(tmp_path, base_model.name)
-    with start as engine:
-        processes = psutil.Process(start.process.pid).children(recursive=True)
+    with ours(tmp_path, RECIPE) as server:
+        engine = RunningEngine.of(server, base_model.name)
+        processes = psutil.Process(server.pid).children(recursive=True)
         client = engine.client()
         assert client.completions.create(model="kept", prompt="Once", max_tokens=2).model == kept
         assert client.completions.create(model=before, prompt="Once", max_tokens=2).model == before
         with pytest.raises(openai.NotFoundError, match="no_such_adapter"):
             client.completions.create(model="lost", prompt="Once", max_tokens=2)
         assert "lost" not in {card.id for card in client.models.list()}
-        assert engine.admin("GET", "registry").json()["not_served"]["lost"]["code"] == "no_such_adapter"
+        assert engine.admin("GET", "registry").json()["not_served"][lost]["code"] == "no_such_adapter"
 
         refused = engine.admin("POST", "rollbacks", name="lost")
         assert refused.json()["error"]["code"] == "no_previous"
@@ -38,5 +39,6 @@ def test_registry_survives_and_no_process_does(base_model, trained, tmp_path):
         assert engine.roll_out(found)["previous"] is None
         assert client.completions.create(model="lost", prompt="Once", max_tokens=2).model == found
 
-    assert len(processes) > 5
-    assert [process for process in processes if process.is_running()] == []
+        assert len(processes) > 5
+        assert server.stop() == []
+        assert [process for process in processes if process.is_running()] == []

@@ -6,6 +6,7 @@ In: names and chat messages. Out: text, and the resolved name of the model that 
 
 import json
 import ssl
+import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -82,9 +83,11 @@ async def served_pairs() -> list[ServedPair]:
 class Reply:
     """One reply being written. `text` and `model` (the resolved name) are whole once `deltas` has ended."""
 
-    def __init__(self, asked: str, messages: list[dict]):
+    def __init__(self, asked: str, messages: list[dict], conversation: str):
+        """`conversation`: while a new version is tried out, all replies of one come from the same version."""
         self.asked = asked
         self.messages = messages
+        self.conversation = conversation
         self.text = ""
         self.model = ""
 
@@ -101,9 +104,13 @@ class Reply:
             "temperature": settings.REPLY_TEMPERATURE,
             "max_tokens": settings.REPLY_TOKENS,
         }
+        headers = {
+            "X-Conversation-Id": self.conversation,
+            "X-Request-Id": f"{self.conversation}.{uuid.uuid4().hex[:8]}",  # the engine's log has it
+        }
         async with _client(timeout=httpx.Timeout(settings.REPLY_TIMEOUT_S, connect=5)) as client:
             try:
-                async with client.stream("POST", "/v1/chat/completions", json=request) as response:
+                async with client.stream("POST", "/v1/chat/completions", json=request, headers=headers) as response:
                     _check_status(response.status_code, self.asked)
                     async for chunk in self._chunks(response):
                         self.text += chunk

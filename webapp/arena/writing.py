@@ -25,7 +25,8 @@ async def write(comparison: Comparison, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIte
         EngineFault: one side failed. The comparison is stored as failed, with the reason.
         Refusal: 409, the claim had lapsed and another has it.
     """
-    left, right = (Reply(asked, comparison.messages) for asked in (comparison.asked_left, comparison.asked_right))
+    asked = (comparison.asked_left, comparison.asked_right)
+    left, right = (Reply(model, comparison.messages, str(comparison.pk)) for model in asked)
     settled = False
     try:
         try:

@@ -1,4 +1,4 @@
-"""Client of the inference service's operations: is it ready, roll an adapter out.
+"""Client of the inference service's operations: is it ready, roll an adapter out, how far is that.
 
 The address and the admin key come from the Airflow connection `bardloop_serving` (host, port, password).
 """
@@ -12,7 +12,6 @@ import httpx
 log = logging.getLogger(__name__)
 
 CONNECTION_ID = "bardloop_serving"
-ROLLOUT_TAKES_AT_MOST_S = 600.0
 PAUSE_S = 2.0
 
 
@@ -21,7 +20,11 @@ class ServingError(RuntimeError):
 
 
 class RolloutRefused(RuntimeError):
-    """The service said no, and why. The version that was live still is."""
+    """The service said no, and why; `code` in one word. The version that was live still is."""
+
+    def __init__(self, message: str, code: str = ""):
+        super().__init__(message)
+        self.code = code
 
 
 class ServingClient:
@@ -67,33 +70,57 @@ class ServingClient:
                 raise ServingError(f"{self.address}/health {state} after {patience_s:.0f} s: is the engine running?")
             time.sleep(PAUSE_S)
 
-    def roll_out(self, adapter: str) -> dict[str, Any]:
-        """Load the adapter (`name@version`), let the service test it, make it the stable version of its name.
+    def roll_out(self, adapter: str, who: str, why: str, canary: dict[str, Any]) -> dict[str, Any] | None:
+        """Have the service begin to make the adapter (`name@version`) the stable version of its name.
+
+        One that is under way for the same version is gone on with.
+
+        Args:
+            who, why: for the service's history.
+            canary: the recipe's `rollout.canary`.
 
         Returns:
-            The service's answer: name, version, previous, smoke.
+            The service's answer: the rollout with its `id` and `state`; None while another one is under way.
 
         Raises:
-            RolloutRefused: the service refused the adapter.
-            ServingError: the service did not answer, or failed itself.
+            RolloutRefused: the service refuses the adapter.
+            ServingError: the service does not answer, or failed itself.
         """
+        body = {"adapter": adapter, "who": who, "why": why, "canary": canary}
         try:
-            answer = self._http.post("/admin/rollouts", json={"adapter": adapter}, timeout=ROLLOUT_TAKES_AT_MOST_S)
+            return self._ask("POST", "/admin/rollouts", f"the rollout of {adapter}", json=body)
+        except RolloutRefused as refusal:
+            if refusal.code != "in_progress":
+                raise
+            log.info("%s", refusal)
+            return None
+
+    def rollouts(self) -> list[dict[str, Any]]:
+        """The last rollouts since the service was started, the newest first: `version`, `state`, `weight`, `reason`.
+
+        Raises:
+            ServingError: the service does not answer.
+        """
+        return self._ask("GET", "/admin/rollouts", "the rollouts")["rollouts"]
+
+    def _ask(self, method: str, path: str, about: str, **what) -> dict[str, Any]:
+        try:
+            answer = self._http.request(method, path, **what)
         except httpx.TransportError as error:
             reason = str(error) or type(error).__name__
-            raise ServingError(f"{self.address}: no answer to the rollout of {adapter} ({reason})") from error
+            raise ServingError(f"{self.address}: no answer about {about} ({reason})") from error
         if answer.is_success:
             return answer.json()
-        reason = f"{adapter}: {_reason(answer)}"
-        if answer.is_client_error and answer.status_code not in (409, 429):  # those two mean: not now
-            raise RolloutRefused(reason)
-        raise ServingError(reason)
+        message, code = _reason(answer)
+        if answer.is_client_error and answer.status_code != 429:  # that one means: not now
+            raise RolloutRefused(f"{about}: {message}", code)
+        raise ServingError(f"{about}: {message}")
 
 
-def _reason(answer: httpx.Response) -> str:
-    """`message (code)` of an error body, else its status and beginning."""
+def _reason(answer: httpx.Response) -> tuple[str, str]:
+    """`message (code)` of an error body and the code; else its status and beginning, and nothing."""
     try:
         error = answer.json()["error"]
-        return f"{error['message']} ({error['code']})"
+        return f"{error['message']} ({error['code']})", error["code"]
     except (ValueError, KeyError, TypeError):
-        return f"the inference service answers {answer.status_code}: {answer.text[:200]!r}"
+        return f"the inference service answers {answer.status_code}: {answer.text[:200]!r}", ""
