@@ -13,8 +13,7 @@ log says what it looked at. New is a vote behind the watermark, or a corpus that
 
 **When it fails:** the failed task's last log lines say why. Clear the task to go on with the same votes.
 
-**Where things go:** `votes/<recipe>/` (the sets of votes, `watermark.json`), `runs/` and `adapters/` under
-`BARDLOOP_HOME`. Needs the connection `bardloop_web`. **Source:** `jobs/votes/`; docs/retraining.md.
+**Where things go:** `votes/<recipe>/`, `runs/`, `adapters/`. Needs: `bardloop_web`. **Source:** `jobs/votes/`.
 """
 
 from datetime import timedelta

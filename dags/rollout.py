@@ -1,19 +1,17 @@
 """
 ### rollout: from the adapter to the live engine
 
-Hands an adapter to the running inference service, which checks it, loads it beside the live one, tests it (it
-answers, and not as the base does), gives it rising shares of the requests (`rollout.canary` in the recipe) and only
-then makes it the stable version. When it fails requests or is slow, the service takes it back by itself; then, and
-when it is refused, the old version answers and the task `live` says why.
+Hands an adapter to the running inference service, which checks it, loads it beside the live one, tests it, gives it
+rising shares of the requests (`rollout.canary` in the recipe) and only then makes it the stable version. When it is
+refused, fails requests or is slow, the old version answers, and the task `live` says why.
 
 **When it runs:** when the DAG `train` or `retrain` has published an adapter, or when you trigger it.
 
 **What you choose:** the recipe, and which adapter (`name@version`; empty: the newest of the recipe).
 
-**Approval:** where the recipe says `rollout.approval: person`, the run waits in the task `approval`: open it and
-answer under *Required Actions*, where its evaluation and the votes so far are shown. *Reject*, or no answer within
-three days: it is not promoted. Where it says `automatic`, an adapter that its evaluation found no better than its base
-or its parent is left alone; `never` leaves all of them alone.
+**Approval:** where the recipe says `rollout.approval: person`, the task `approval` waits: answer under *Required
+Actions*, where evaluation and votes are shown. *Reject*, or no answer within three days: it is not promoted. Where it
+says `automatic`, an adapter that its evaluation found no better than base and parent is left alone; `never`: all are.
 
 **Source:** `serving/`, `plugins/bardloop_airflow/serving/`.
 """
@@ -21,14 +19,14 @@ or its parent is left alone; `never` leaves all of them alone.
 from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk import PokeReturnValue, dag, task
+from airflow.sdk import dag, task
 
 from bardloop_airflow.assets import ADAPTER
 from bardloop_airflow.evidence import evidence
 from bardloop_airflow.notifications import tell_failure
-from bardloop_airflow.rollouts import adapter_param, is_live, promote, with_adapter
+from bardloop_airflow.rollouts import adapter_param, is_live, once_there, promote, with_adapter
 from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
-from bardloop_airflow.task_defaults import DEFAULTS
+from bardloop_airflow.task_defaults import DEFAULTS, SENSOR
 
 
 @dag(
@@ -55,19 +53,13 @@ def rollout():
     def what_is_known(settings):
         return evidence(settings)
 
-    # Both wait without a worker: for another rollout to end, and for this one. Each look has half an hour, in which the
-    # engine may start. `approval` is skipped where nobody has to be asked.
-    waits = {"mode": "reschedule", "timeout": timedelta(days=3), "execution_timeout": timedelta(minutes=30)}
-
-    @task.sensor(task_id="promote", trigger_rule="none_failed_min_one_success", poke_interval=30, **waits)
+    @task.sensor(task_id="promote", trigger_rule="none_failed_min_one_success", poke_interval=30, **SENSOR)
     def promote_adapter(settings, dag_run=None):
-        rollout = promote(settings, who="airflow", why=f"run {dag_run.run_id}")
-        return PokeReturnValue(rollout is not None, rollout)
+        return once_there(promote(settings, who="airflow", why=f"run {dag_run.run_id}"))
 
-    @task.sensor(task_id="live", poke_interval=5, **waits)
+    @task.sensor(task_id="live", poke_interval=5, **SENSOR)
     def wait_until_live(settings, dag_run=None):
-        end = is_live(settings, who="airflow", why=f"run {dag_run.run_id}")
-        return PokeReturnValue(end is not None, end)
+        return once_there(is_live(settings, who="airflow", why=f"run {dag_run.run_id}"))
 
     chosen = settings()
     approval = ApprovalOperator(

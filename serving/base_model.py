@@ -11,18 +11,22 @@ class BaseModelError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class ServedBase:
-    """models/<name>/ as the job `base-model` leaves it. `digest`: 12 hex digits, what adapters refer to."""
+    """models/<name>/ as the job `base-model` leaves it. `digest`: 12 hex digits, what adapters refer to.
+
+    `quantisation`: what its config.json calls the method of its weights, None for plain ones.
+    """
 
     name: str
     path: pathlib.Path
     digest: str
+    quantisation: str | None = None
 
 
 def read_base(home: pathlib.Path, name: str) -> ServedBase:
     """The base model `name` under `home`.
 
     Raises:
-        BaseModelError: the folder, its config, its weights or base.json are not there.
+        BaseModelError: the folder, its config, its weights or base.json are not there or cannot be read.
     """
     path = home / "models" / name
     try:
@@ -34,7 +38,13 @@ def read_base(home: pathlib.Path, name: str) -> ServedBase:
         raise BaseModelError(f"{path / 'base.json'}: expected a JSON object with a digest") from error
     if not (path / "config.json").is_file() or not any(path.glob("*.safetensors")):
         raise BaseModelError(f"{path}: config.json or *.safetensors is missing")
-    return ServedBase(name=name, path=path, digest=digest)
+    try:
+        quantisation = (json.loads((path / "config.json").read_text()).get("quantization_config") or {}).get(
+            "quant_method"
+        )
+    except (ValueError, AttributeError) as error:
+        raise BaseModelError(f"{path / 'config.json'}: expected a model's configuration") from error
+    return ServedBase(name=name, path=path, digest=digest, quantisation=quantisation)
 
 
 def linear_shapes(path: pathlib.Path) -> dict[str, tuple[int, int]]:

@@ -173,20 +173,18 @@ class Engine:
     async def can_generate(self) -> bool:
         """Whether the engine makes tokens: one token of the base, asked for at most every PROBE_EVERY_S seconds."""
         async with self._probe:  # callers that come together share one probe
-            if time.monotonic() - self._answered_at < PROBE_EVERY_S:
+            if time.monotonic() - max(self._answered_at, EngineStats.made_tokens_at) < PROBE_EVERY_S:
                 return not self._llm.errored
             try:
                 async with asyncio.timeout(PROBE_TIMEOUT_S):
                     await self.ask(self.settings.base.name, "Once", max_tokens=1)
             except Exception:  # a probe that fails for whatever reason is an answer
+                if time.monotonic() - EngineStats.made_tokens_at < PROBE_EVERY_S:
+                    return True  # it waited behind others, which were answered
                 log.exception("the engine cannot generate")
                 return False
             self._answered_at = time.monotonic()
             return True
-
-    def made_a_token(self) -> None:
-        """A reply under way has a new token: as good an answer as that to a probe."""
-        self._answered_at = time.monotonic()
 
     def check_alive(self) -> None:
         """Raises EngineError when vLLM's processes have died: only a new engine helps then."""

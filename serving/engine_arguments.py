@@ -60,7 +60,8 @@ def engine_arguments(settings: Settings, adaptable: list[str]):
         "enable_lora": True,
         "max_loras": serving.max_loras,
         "max_lora_rank": serving.max_lora_rank,
-        "max_cpu_loras": adapter_capacity(serving),
+        # Twice: those that are leaving stay while replies use them, and vLLM would drop others for them.
+        "max_cpu_loras": 2 * adapter_capacity(serving),
         "lora_target_modules": adaptable,
         "disable_log_stats": False,
     }

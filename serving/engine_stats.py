@@ -17,11 +17,15 @@ EVERY_S = 1.0
 class EngineStats(RayPrometheusStatLogger):
     """A `stat_logger` of `AsyncLLM`."""
 
+    made_tokens_at = float("-inf")
+    """time.monotonic() of the last step that made tokens, for whomever: the engine of this process can generate."""
     _told_at = float("-inf")
 
     def record(self, scheduler_stats, iteration_stats, mm_cache_stats=None, engine_idx=0) -> None:
         """Called by vLLM after every step."""
         now = time.monotonic()
+        if iteration_stats is not None and iteration_stats.num_generation_tokens:
+            EngineStats.made_tokens_at = now
         if scheduler_stats is None or (scheduler_stats.num_running_reqs and now - self._told_at < EVERY_S):
             return
         self._told_at = now

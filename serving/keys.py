@@ -64,12 +64,12 @@ class KeyFile:
         self._always = {key.sha256: key for key in always}
         self._keys: dict[str, Key] = {}
         self._read_from: tuple[int, int] | None = None
-        self._looked_at = float("-inf")
+        self._looked_at, self._complaint = float("-inf"), ""
 
     def of(self, given: str) -> Key | None:
         """The key that was given, None for one that is not known (any more).
 
-        While the file is damaged, what it held before goes on to hold; the log says so once.
+        While the file is damaged or cannot be read, what it held before goes on to hold; the log says so once.
         """
         self._read_again_if_changed()
         known = digest(given)
@@ -122,6 +122,9 @@ class KeyFile:
         temporary = self.path.with_suffix(".json.part")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as file:
+            if os.geteuid() == 0:  # the service, which may run as somebody else, has to read it
+                owner = self.path.parent.stat()
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
             json.dump([key.model_dump(mode="json", exclude_none=True) for key in keys], file, indent=2)
             file.write("\n")
             file.flush()
@@ -133,14 +136,20 @@ class KeyFile:
             return
         self._looked_at = time.monotonic()
         try:
-            stat = self.path.stat()
-            version = (stat.st_mtime_ns, stat.st_ino)
-        except FileNotFoundError:
-            version = None
-        if version == self._read_from:
-            return
-        self._read_from = version
-        try:
+            version = self._version()
+            if version == self._read_from:
+                return
             self._keys = {key.sha256: key for key in self.all()}
-        except KeysError as error:
-            log.error("%s: the keys of before hold until it is mended", error)
+            self._read_from, self._complaint = version, ""
+        except (KeysError, OSError) as error:  # asked again each time: what was removed must not hold for ever
+            if str(error) != self._complaint:
+                log.error("%s: the keys of before hold until it is mended", error)
+            self._complaint = str(error)
+
+    def _version(self) -> tuple[int, int] | None:
+        """Of the file: another one after each change. None: there is none."""
+        try:
+            stat = self.path.stat()
+        except FileNotFoundError:
+            return None
+        return stat.st_mtime_ns, stat.st_ino

@@ -57,7 +57,7 @@ def read_settings(arguments: Mapping[str, object]) -> Settings:
 
     Raises:
         SettingsError: an unknown or wrong argument, a recipe that cannot be read, a base model that is not
-            there, a key that is missing.
+            there or cannot be served so, a key that is missing.
     """
     arguments = {str(key).replace("-", "_"): value for key, value in arguments.items()}
     recipe_path = pathlib.Path(str(arguments.pop("recipe", os.environ.get("BARDLOOP_RECIPE") or DEFAULT_RECIPE)))
@@ -69,6 +69,11 @@ def read_settings(arguments: Mapping[str, object]) -> Settings:
         raise SettingsError(str(error)) from error
     except BaseModelError as error:
         raise SettingsError(f"{error}: run `python -m jobs base-model --recipe {recipe_path}`") from error
+    if base.quantisation and recipe.serving.accelerator == "CPU":
+        raise SettingsError(
+            f"{base.name} has weights of the kind {base.quantisation}: vLLM puts adapters on those only on GPUs; "
+            "set serving.accelerator to GPU, or take a base that is not quantised"
+        )
     canary = recipe.rollout.canary
     return Settings(recipe.name, home(), base, engine=recipe.serving, canary=canary, keys=_keys(home()))
 

@@ -48,15 +48,26 @@ async def mixed(service: Service, base: str, adapters: Sequence[str], streams: i
     ]
 
 
-async def memory(server: Server, load: Callable[[], None], model: str, base_bytes: int) -> list[Claim]:
-    """What the engine's process takes more once another adapter is loaded and has answered, as a share of the base."""
-    await measure(server, [model], 1, requests=2, reply_tokens=4)
+async def memory(
+    server: Server, warm: str, load: Callable[[], None], model: str, rank: int, base_bytes: int
+) -> list[Claim]:
+    """What the engine's process takes more once another adapter is loaded and has answered, as a share of the base.
+
+    `warm` is one that is loaded already, `rank` that of the new one.
+    """
+    await measure(server, [warm], 1, requests=2, reply_tokens=4)
     before = _engine_bytes(server)
     load()
-    await measure(server, [model], 1, requests=2, reply_tokens=4)
+    if (await measure(server, [model], 1, requests=2, reply_tokens=4)).failed:
+        raise RuntimeError(f"{model} does not answer")
     grown = (_engine_bytes(server) - before) / base_bytes
     print(f"{'memory of one more':26}{grown:11.2%} of the base's weights")
-    return [(grown < MEMORY, f"one more adapter takes {grown:.2%} of a copy of the base, less than {MEMORY:.0%}")]
+    return [
+        (
+            grown < MEMORY,
+            f"one more adapter of rank {rank} takes {grown:.2%} of a copy of the base, less than {MEMORY:.0%}",
+        )
+    ]
 
 
 async def in_turn(

@@ -88,7 +88,7 @@ async def compare(home: pathlib.Path, rounds: int) -> list[tuple[bool, str]]:
         claims += await adapter_prefill(our_service, base.name, adapters[0], rounds)
         claims += await mixed(our_service, base.name, adapters[:3], 8, rounds)
         fourth = lambda: roll_out(our_service, adapters[3])  # noqa: E731
-        claims += await memory(our_service, fourth, "voice3", base_bytes(base))
+        claims += await memory(our_service, "voice0", fourth, "voice3", RANK, base_bytes(base))
     return claims
 
 

@@ -7,7 +7,7 @@ import logging
 import pathlib
 from typing import Any
 
-from airflow.sdk import Param
+from airflow.sdk import Param, PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from bardloop_airflow.places import home
@@ -119,6 +119,11 @@ def is_live(settings: dict[str, Any], who: str, why: str) -> dict[str, Any] | No
     if answer["state"] in ("refused", "rolled_back"):
         raise AirflowFailException(f"{answer['version']} was {answer['state']}: {answer['reason']['message']}")
     return answer if answer["state"] == "live" else None
+
+
+def once_there(value: Any | None) -> PokeReturnValue:
+    """What a sensor says of its look: it is over once there is a value."""
+    return PokeReturnValue(value is not None, value)
 
 
 def _manifest(adapters: pathlib.Path, recipe_name: str, reference: str):

@@ -14,6 +14,9 @@ DEFAULTS = {
 }
 """For `default_args`. Jobs that take longer say so."""
 
+SENSOR = {"mode": "reschedule", "timeout": timedelta(days=3), "execution_timeout": timedelta(minutes=30)}
+"""For what waits for the engine, without a worker. Each look has half an hour, in which the engine may start."""
+
 DOWNLOADS = "downloads"
 """Pool of tasks that fetch from other people's servers."""
 GPUS = "gpus"

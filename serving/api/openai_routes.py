@@ -11,9 +11,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
 from vllm.entrypoints.serve.engine.protocol import ErrorInfo, ErrorResponse
-from vllm.entrypoints.serve.utils.api_utils import with_cancellation
 
 from serving.api.access import Access
+from serving.api.disconnects import while_connected
 from serving.api.errors import ApiError, by_vllm
 from serving.api.exchange import CONVERSATION_ID, Exchange, outcome_of, request_id
 from serving.api.questions import ChatQuestion, CompletionQuestion, Question
@@ -60,16 +60,16 @@ def openai_routes(engine: Engine, follower: Follower, access: Access) -> APIRout
         raise _no_such_model(name, follower)
 
     @routes.post("/chat/completions", responses=STREAM)
-    @with_cancellation
     async def chat_completions(request: ChatQuestion, raw_request: Request, key: asking):
         """A reply to chat messages."""
-        return await answer(request, raw_request, key, engine.chat.create_chat_completion)
+        return await while_connected(raw_request, answer(request, raw_request, key, engine.chat.create_chat_completion))
 
     @routes.post("/completions", responses=STREAM)
-    @with_cancellation
     async def completions(request: CompletionQuestion, raw_request: Request, key: asking):
         """A continuation of a plain prompt."""
-        return await answer(request, raw_request, key, engine.completion.create_completion)
+        return await while_connected(
+            raw_request, answer(request, raw_request, key, engine.completion.create_completion)
+        )
 
     async def answer(question: Question, http: Request, key: Key, ask: Callable[..., Awaitable]) -> Response:
         access.check_model(key, question.model)
@@ -92,7 +92,7 @@ def openai_routes(engine: Engine, follower: Follower, access: Access) -> APIRout
             if isinstance(reply, ErrorResponse):
                 raise by_vllm(reply.error)
             if isinstance(reply, AsyncIterator):
-                return Streamed(reply, exchange, engine, opened.pop_all())
+                return Streamed(reply, exchange, opened.pop_all())
             exchange.outcome = "answered"
             return JSONResponse(reply.model_dump())
 
@@ -102,8 +102,8 @@ def openai_routes(engine: Engine, follower: Follower, access: Access) -> APIRout
 class Streamed(StreamingResponse):
     """Server-sent events. What was `opened` for the request is closed whatever becomes of the reply, begun or not."""
 
-    def __init__(self, pieces: AsyncIterator[str], exchange: Exchange, engine: Engine, opened: contextlib.ExitStack):
-        super().__init__(self._counted(pieces, exchange, engine), media_type="text/event-stream")
+    def __init__(self, pieces: AsyncIterator[str], exchange: Exchange, opened: contextlib.ExitStack):
+        super().__init__(self._counted(pieces, exchange), media_type="text/event-stream")
         self._opened = opened
 
     async def __call__(self, scope, receive, send) -> None:
@@ -111,15 +111,15 @@ class Streamed(StreamingResponse):
             await super().__call__(scope, receive, send)
 
     @staticmethod
-    async def _counted(pieces: AsyncIterator[str], exchange: Exchange, engine: Engine) -> AsyncIterator[str]:
+    async def _counted(pieces: AsyncIterator[str], exchange: Exchange) -> AsyncIterator[str]:
         outcome = "answered"
         async for piece in pieces:
             if piece.startswith(BROKEN):
                 error = by_vllm(ErrorInfo(**json.loads(piece.removeprefix(DATA))["error"]))
                 outcome = outcome_of(error)
                 piece = f"{DATA}{json.dumps(error.document())}\n\n"
-            exchange.chunk()
-            engine.made_a_token()
+            else:
+                exchange.chunk()
             yield piece
         exchange.outcome = outcome
 

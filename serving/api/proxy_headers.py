@@ -2,12 +2,14 @@
 
 In: a request as it came in. Out: the same without the headers that steer Ray Serve (the time-out of a request, going
 on after the client has left, which replica is asked), and without those that are no UTF-8, which it answers with a
-plain 500. Ray Serve calls `middlewares` where its proxy starts, because serving/ray_environment.py asks it to.
+plain 500; its own routes are not shown. Ray Serve calls `middlewares` where its proxy starts, because
+serving/ray_environment.py asks it to.
 """
 
 import re
 
 from starlette.middleware import Middleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 STEERS_RAY = {
@@ -28,6 +30,9 @@ class ProxyHeaders:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"].startswith("/-/"):
+            await Response(status_code=404)(scope, receive, send)
+            return
         if scope["type"] == "http":
             scope = scope | {"headers": [header for header in scope["headers"] if _harmless(*header)]}
         await self._app(scope, receive, send)

@@ -17,7 +17,7 @@ def add_connection(parser: argparse.ArgumentParser) -> None:
 
 
 def client(asked: argparse.Namespace) -> openai.OpenAI:
-    """A client with the key of BARDLOOP_API_KEY. Exits with 2 where there is none: keys belong in no command line."""
+    """A client with the key of BARDLOOP_API_KEY. Exits with 1 where there is none: keys belong in no command line."""
     key = os.environ.get("BARDLOOP_API_KEY", "")
     if not key:
         raise SystemExit("serving: BARDLOOP_API_KEY is not set: the key to ask with")

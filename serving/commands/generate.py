@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
 import openai
@@ -40,11 +41,14 @@ def main(arguments: list[str]) -> int:
     service, failed = client(asked), 0
     with asked.replies.open("a") as file, ThreadPoolExecutor(asked.at_once) as lanes:
         work = [lanes.submit(_ask, service, asked, identity, request) for identity, request in left.items()]
-        for each in tqdm(as_completed(work), total=len(work), unit="reply", disable=not sys.stderr.isatty()):
-            line = each.result()
-            failed += "error" in line
-            file.write(json.dumps(line, ensure_ascii=False) + "\n")
-            file.flush()
+        try:
+            for each in tqdm(as_completed(work), total=len(work), unit="reply", disable=not sys.stderr.isatty()):
+                line = each.result()
+                failed += "error" in line
+                file.write(json.dumps(line, ensure_ascii=False) + "\n")
+                file.flush()
+        finally:  # where it is interrupted, or the disk is full, the others are not asked
+            lanes.shutdown(wait=False, cancel_futures=True)
     print(f"generate: {len(left) - failed} replies, {failed} errors, {len(requests) - len(left)} were there already")
     return 1 if failed else 0
 
@@ -52,7 +56,7 @@ def main(arguments: list[str]) -> int:
 def read_requests(path: pathlib.Path) -> dict[str, dict]:
     """Id to request; a line's number is its id where it has none. Raises PromptsError, OSError."""
     requests: dict[str, dict] = {}
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in _lines(path.read_text()):
         try:
             request = json.loads(line)
             kinds = {"messages", "prompt"} & request.keys()
@@ -74,7 +78,7 @@ def answered(path: pathlib.Path) -> set[str]:
     """
     done, said = set(), path.read_bytes() if path.exists() else b""
     whole = said[: said.rfind(b"\n") + 1]
-    for number, line in enumerate(whole.decode(errors="replace").splitlines(), 1):
+    for number, line in _lines(whole.decode(errors="replace")):
         try:
             reply = json.loads(line)
             if "text" in reply:
@@ -86,6 +90,11 @@ def answered(path: pathlib.Path) -> set[str]:
             raise PromptsError(f"{path}: not replies of an earlier run; choose another file")
         os.truncate(path, len(whole))
     return done
+
+
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """With their numbers. Not `splitlines`, which also parts at characters that stand unescaped in JSON."""
+    return enumerate(text.removesuffix("\n").split("\n") if text else (), 1)
 
 
 def _ask(service: openai.OpenAI, asked: argparse.Namespace, identity: str, request: dict) -> dict:

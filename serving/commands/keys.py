@@ -41,4 +41,5 @@ def _line(key) -> str:
     kind = "admin" if key.admin else ",".join(key.models or ["all models"])
     rate = f"{key.requests_per_minute}/min" if key.requests_per_minute else "any rate"
     streams = f"{key.streams} at once" if key.streams else "any number at once"
-    return f"{key.name:20} {kind:30} {rate:12} {streams:20} {key.created_at:%Y-%m-%d}"
+    made = f"{key.created_at:%Y-%m-%d}" if key.created_at else ""
+    return f"{key.name:20} {kind:30} {rate:12} {streams:20} {made}".rstrip()

@@ -12,19 +12,19 @@ from serving.rollouts.states import Observed
 Z = 3.0
 """Of a 99.7 % interval, not 95 %: it is looked at after every report, and one look in twenty may not be wrong."""
 LEAST_REQUESTS = 10
-"""The share of failures among fewer requests says nothing."""
+"""While a step lasts, fewer requests are waited out."""
 LEAST_FIRST_TOKENS = 20
 """Medians of fewer replies than this say nothing."""
 
 
-def breach(canary: Observed, stable: Observed, limits: Canary) -> str | None:
+def breach(canary: Observed, stable: Observed, limits: Canary, least_requests: int = LEAST_REQUESTS) -> str | None:
     """What the canary does worse than the recipe allows, None while there is nothing.
 
     Errors: the lower end of the interval of its share against the stable version's share plus the allowance.
     First token: the ratio of the medians, once both have enough streamed replies.
     """
     least, allowed = least_share(canary), _share(stable) + limits.most_errors
-    if canary.answered + canary.failed >= LEAST_REQUESTS and least > allowed:
+    if canary.answered + canary.failed >= least_requests and least > allowed:
         return (
             f"{canary.failed} of {canary.answered + canary.failed} requests failed (at least {least:.1%}), "
             f"{allowed:.1%} are allowed"

@@ -78,21 +78,22 @@ class RolloutControl:
     async def roll_back(self, name: str, who: str, why: str, version: str | None = None) -> dict | Refused:
         """Make the version before stable again; or end the rollout of this name that is under way.
 
-        `version`: the one to get rid of; where another is stable already, nothing is done.
+        `version`: the one to get rid of; where it is neither stable nor under way (any more), nothing is done.
 
         Refused: no_such_name, no_previous, or what keeps a replica from holding that version.
         """
         return await self._to_the_end(self._roll_back(name, who, why, version))
 
     async def _roll_back(self, name: str, who: str, why: str, version: str | None) -> dict | Refused:
-        current = self._under_way()
-        if current and current.name == name:
+        current, pointer = self._under_way(), self._registry.pointers.get(name)
+        about = (None, current.version) if current and current.name == name else ()
+        if about and version in (*about, pointer and pointer.stable):
             current.withdrawn.set()
             while not current.is_over:
                 await asyncio.sleep(0.02)
-        pointer = self._registry.pointers.get(name)
-        if current and current.name == name and current.state != "live":
-            return {"name": name, "version": pointer and pointer.stable, "previous": pointer and pointer.previous}
+            pointer = self._registry.pointers.get(name)
+            if version in about and current.state != "live":
+                return {"name": name, "version": pointer and pointer.stable, "previous": pointer and pointer.previous}
         if not pointer:
             return Refused("no_such_name", f"no adapter has been rolled out under {name!r}", status=404)
         if version not in (None, pointer.stable):

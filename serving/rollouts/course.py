@@ -12,7 +12,7 @@ from typing import Any
 
 from contracts.recipe import Canary
 from serving.refusal import Refusal, Refused
-from serving.rollouts.canary import breach
+from serving.rollouts.canary import LEAST_REQUESTS, breach
 from serving.rollouts.fleet import Fleet
 from serving.rollouts.registry import Pointer
 from serving.rollouts.rollout import Rollout
@@ -119,9 +119,12 @@ class Course:
             _check_wanted(rollout)
             if why := self._roster.refused(rollout.version):
                 raise Refusal(why.code, why.message, why.status)
-            if what := breach(now, self._roster.observed(stable), limits):
+            other, over = self._roster.observed(stable), time.monotonic() - began >= limits.hold_seconds
+            if rollout.weight == 1:  # nobody asks the stable one any more: its times are of another hour
+                other = dataclasses.replace(other, first_token_s=())
+            if what := breach(now, other, limits, 1 if over else LEAST_REQUESTS):
                 raise Refusal("breach", f"{rollout.version} at {rollout.weight:.0%} of the requests: {what}")
-            if answered >= limits.requests or time.monotonic() - began >= limits.hold_seconds:
+            if over or answered >= limits.requests:
                 return
             await self._roster.next_report(LOOK_EVERY_S)
 

@@ -159,7 +159,7 @@ class Follower:
             pointed=self._pointed.number,
             number=self._carried_out,
             working=self._is_working(),
-            refused=dict(self._refused),
+            refused={version: why for version, why in self._refused.items() if version not in self._engine.loaded},
             smoke=self._smoke,
             observed=dict(observed),
         )

@@ -9,13 +9,13 @@ from benchmarks.serving.traffic import Traffic
 from tests.serving.adapters import publish
 from tests.serving.conftest import RECIPE, RunningEngine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
-SCALES_WITHIN_S = 240
+SCALES_WITHIN_S = 400
 SETTINGS = (
     "min-replicas=1",
     "max-replicas=2",
-    "requests-per-replica=2",
+    "requests-per-replica=3",
     "scale-up-after-seconds=1",
     "scale-down-after-seconds=5",
     "drain-seconds=60",

@@ -29,6 +29,11 @@ def test_as_many_errors_as_chance_explains_are_not(answered, failed):
     assert breach(Observed(answered, failed), GOOD, LIMITS) is None
 
 
+def test_at_the_end_of_a_step_a_few_failed_requests_are():
+    assert "1 of 1 requests failed" in breach(Observed(0, 1), GOOD, LIMITS, least_requests=1)
+    assert breach(Observed(9, 1), GOOD, LIMITS, least_requests=1) is None
+
+
 def test_errors_that_the_stable_version_has_too_are_not():
     assert breach(Observed(90, 10), Observed(900, 100), LIMITS) is None
 

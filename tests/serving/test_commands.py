@@ -45,11 +45,11 @@ def test_a_chat_says_what_is_wrong(command):
 
 def test_prompts_from_a_file_have_their_replies_in_another(command, engine, tmp_path):
     prompts, replies = tmp_path / "prompts.jsonl", tmp_path / "replies.jsonl"
-    asked = [{"id": "a", "prompt": "Once"}, {"messages": [{"role": "user", "content": "Who goes there?"}]}]
-    prompts.write_text("\n".join(map(json.dumps, asked)))
+    asked = [{"id": "a", "prompt": "Once\u2028upon"}, {"messages": [{"role": "user", "content": "Who goes there?"}]}]
+    prompts.write_text("\n".join(json.dumps(each, ensure_ascii=False) for each in asked))
     done = command("generate", str(prompts), str(replies))
     assert (done.returncode, done.stdout.strip()) == (0, "generate: 2 replies, 0 errors, 0 were there already")
-    lines = [json.loads(line) for line in replies.read_text().splitlines()]
+    lines = [json.loads(line) for line in replies.read_text().strip().split("\n")]
     assert {line["id"] for line in lines} == {"a", "2"}
     assert all(line["text"] and line["model"] == engine.base and line["usage"]["reply"] <= 8 for line in lines)
 

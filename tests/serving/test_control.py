@@ -170,6 +170,30 @@ def test_two_rollbacks_of_one_version_are_one(run):
     run(test)
 
 
+def test_a_rollback_that_is_sent_again_leaves_the_next_rollout_alone(run):
+    async def test(scene):
+        await scene.live(FIRST)
+        await scene.live(SECOND)
+        await scene.control.roll_back("tale", "me", "", version=SECOND)
+        third = await scene.end_of(await scene.begin(THIRD, SLOWLY), "canary")
+        assert (await scene.control.roll_back("tale", "me", "", version=SECOND))["version"] == FIRST
+        assert (await scene.control.rollout(third["id"]))["state"] == "canary"
+
+    run(test)
+
+
+def test_a_rollback_of_the_stable_version_while_the_next_one_comes_ends_both(run):
+    async def test(scene):
+        await scene.live(FIRST)
+        await scene.live(SECOND)
+        third = await scene.end_of(await scene.begin(THIRD, SLOWLY), "canary")
+        assert (await scene.control.roll_back("tale", "me", "", version=SECOND))["version"] == FIRST
+        assert (await scene.control.rollout(third["id"]))["state"] == "rolled_back"
+        assert await scene.stable() == FIRST
+
+    run(test)
+
+
 def test_a_rollback_goes_on_when_its_caller_has_left(run):
     async def test(scene):
         await scene.live(FIRST)
@@ -227,6 +251,18 @@ def test_failed_requests_bring_the_version_before_back(run):
         assert (end["state"], end["reason"]["code"], end["weight"]) == ("rolled_back", "breach", 0)
         assert "10 of 30 requests failed" in end["reason"]["message"]
         assert await scene.stable() == FIRST
+
+    run(test)
+
+
+def test_a_step_in_which_the_few_that_asked_all_failed_is_the_last(run):
+    async def test(scene):
+        await scene.live(FIRST)
+        rollout = await scene.begin(SECOND, Canary(steps=(0.5,), hold_seconds=3, requests=100))
+        await scene.end_of(rollout, "canary")
+        scene.replicas[0].sees = {SECOND: Observed(0, 2, ())}
+        end = await scene.end_of(rollout)
+        assert (end["state"], end["reason"]["code"]) == ("rolled_back", "breach")
 
     run(test)
 

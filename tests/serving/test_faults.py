@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.serving.faults import MOST_FAILED, bench, faults
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]  # the first test waits for all faults
 
 FAULTS = (
     "4 rollouts and rollbacks",

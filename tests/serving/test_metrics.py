@@ -12,6 +12,8 @@ from tests.containers import measured
 from tests.serving.adapters import publish
 from tests.serving.conftest import RunningEngine
 
+pytestmark = pytest.mark.slow
+
 WITHIN_S = 60
 """Ray's processes tell its agent every ten seconds."""
 KINDS = ("prompt", "reply")
@@ -25,7 +27,7 @@ def read(engine: RunningEngine) -> dict[str, dict[tuple[str, ...], float]]:
     for target in places.json()[0]["targets"]:
         try:
             page = httpx.get(f"http://{target}/metrics", timeout=30).text
-        except httpx.ConnectError:  # Ray names some that it has not started; Prometheus passes them over, too
+        except httpx.TransportError:  # Ray names some that it has not started; Prometheus passes them over, too
             continue
         for name, labels, value in re.findall(r"^(\w+)\{(.*)\} (\S+)$", page, re.MULTILINE):
             found.setdefault(name, {})[tuple(re.findall(r'\w+="[^"]*"', labels))] = float(value)
@@ -63,10 +65,12 @@ def test_dashboards_and_alerts_ask_for_what_the_engine_sends(engine, adapter):
     keys = KeyFile(engine.home)
     limited = client.with_options(api_key=keys.add("limited", requests_per_minute=1))
     time.sleep(LOOK_EVERY_S)
-    limited.completions.create(model=engine.base, prompt="Once", max_tokens=1)
-    with pytest.raises(openai.RateLimitError):
+    try:
         limited.completions.create(model=engine.base, prompt="Once", max_tokens=1)
-    keys.remove("limited")
+        with pytest.raises(openai.RateLimitError):
+            limited.completions.create(model=engine.base, prompt="Once", max_tokens=1)
+    finally:
+        keys.remove("limited")
 
     def look() -> set[str]:
         """vLLM tells of its queue while it computes."""

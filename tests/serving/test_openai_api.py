@@ -134,3 +134,12 @@ def test_a_client_that_goes_away_frees_its_slot(engine):
     began = time.monotonic()
     engine.client().completions.create(model=engine.base, prompt="Short.", max_tokens=2)
     assert time.monotonic() - began < 10  # nine stories of 1500 tokens would take minutes
+
+
+def test_callers_do_not_steer_ray_serve(engine):
+    headers = {"Authorization": f"Bearer {engine.api_key}", "X-Request-Timeout-Seconds": "0.001"}
+    body = {"model": engine.base, "prompt": "Once", "max_tokens": 8}
+    answer = httpx.post(f"{engine.base_url}/v1/completions", json=body, headers=headers, timeout=60)
+    assert answer.status_code == 200, answer.text
+    for route in ("/-/routes", "/-/healthz"):
+        assert httpx.get(f"{engine.base_url}{route}", timeout=60).status_code == 404

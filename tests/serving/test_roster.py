@@ -58,7 +58,7 @@ def test_a_change_is_over_when_all_have_carried_it_out(run):
         reports = await roster.everywhere()
         assert {report.replica for report in reports} == {"r0", "r1"}
         assert all(replica.done[-1].number == reports[0].number for replica in replicas)
-        assert 0.3 <= time.monotonic() - began < 1
+        assert 0.3 <= time.monotonic() - began < 10
 
     run(test, 0.0, 0.3)
 
@@ -68,13 +68,13 @@ def test_a_change_takes_no_time_when_there_is_nothing_to_load(run):
         began = time.monotonic()
         for _ in range(20):
             await roster.everywhere()
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 10  # not 20 times ASKS_EVERY_S
 
     run(test, 0.0, 0.0)
 
 
 def test_a_replica_that_dies_meanwhile_is_not_waited_for(run, monkeypatch):
-    monkeypatch.setattr(module, "SILENT_S", 1.0)
+    monkeypatch.setattr(module, "SILENT_S", 3.0)
     monkeypatch.setattr(module, "ASKS_EVERY_S", 0.2)
 
     async def test(roster, replicas, following):
@@ -112,8 +112,8 @@ def test_what_replicas_saw_and_refused_is_added_up(run, monkeypatch):
         for replica in replicas:
             replica.observed = {"a@1": Observed(2, 1, (0.5,))}
         replicas[1].refused = {"a@1": Refused("dora", "no")}
-        await asyncio.sleep(0.3)
-        assert roster.observed("a@1") == Observed(4, 2, (0.5, 0.5))
+        while roster.observed("a@1") != Observed(4, 2, (0.5, 0.5)):  # `run` ends this where it never is
+            await asyncio.sleep(0.05)
         assert roster.refused("a@1").code == "dora"
         assert roster.refused("a@2") is None
 

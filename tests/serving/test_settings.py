@@ -67,6 +67,18 @@ def test_no_base_model_names_the_command_that_makes_one(home):
         read_settings({"recipe": DEMO})
 
 
+def test_a_quantised_base_needs_a_gpu(home):
+    config = home / "models" / "SmolLM2-135M-Instruct" / "config.json"
+    config.write_text(json.dumps({"quantization_config": {"quant_method": "gptq", "bits": 4}}))
+    with pytest.raises(SettingsError, match=r"SmolLM2-135M-Instruct has weights of the kind gptq: .* only on GPUs"):
+        read_settings({"recipe": DEMO})
+    assert read_settings({"recipe": DEMO, "accelerator": "GPU"}).base.quantisation == "gptq"
+
+    config.write_text("[]")
+    with pytest.raises(SettingsError, match=r"config\.json: expected a model's configuration"):
+        read_settings({"recipe": DEMO})
+
+
 @pytest.mark.parametrize("variable", ["BARDLOOP_API_KEY", "BARDLOOP_ADMIN_KEY"])
 def test_a_missing_key(home, monkeypatch, variable):
     monkeypatch.delenv(variable)
