@@ -37,7 +37,7 @@ class Script:
 
 
 class ScriptedEngine:
-    """The server. `scripts` and `listed` may be changed between requests; `requests` keeps what was asked."""
+    """The server. `scripts` and `listed` may be changed between requests; `requests`, `headers`: what was asked."""
 
     def __init__(self):
         self.reset()
@@ -62,6 +62,7 @@ class ScriptedEngine:
         self.version = VERSION
         self.down = False
         self.requests: list[dict] = []
+        self.headers: list[dict[str, str]] = []
 
     def stop(self) -> None:
         """Close the server."""
@@ -93,6 +94,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self._refuses():
             return
         self.scripted.requests.append(body)
+        self.scripted.headers.append(dict(self.headers))
         script = self.scripted.scripts[body["model"]]
         if script.status != 200:
             self._json(script.status, {"error": {"message": "scripted", "code": script.status}})

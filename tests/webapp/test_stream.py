@@ -1,5 +1,6 @@
 """POST /comparisons/<id>/stream/: both replies, word by word, and every way in which that can fail."""
 
+import re
 import time
 
 import pytest
@@ -27,6 +28,15 @@ def test_both_are_asked_the_same_way(visitor, engine):
     assert {first.pop("model"), second.pop("model")} == {BASE, ALIAS}
     assert first == second
     assert (first["temperature"], first["max_tokens"], first["stream"]) == (0.8, 160, True)
+
+
+def test_the_engine_hears_which_comparison_asks(visitor, site, engine):
+    """Its log has both replies of one; while a version is tried out, one that is written again gets the same."""
+    visitor.steps(visitor.begin())
+    ((comparison,),) = site.rows("SELECT id FROM arena_comparison")
+    ids = [headers["X-Request-Id"] for headers in engine.headers]
+    assert {headers["X-Conversation-Id"] for headers in engine.headers} == {str(comparison)}
+    assert all(re.fullmatch(rf"{comparison}\.[0-9a-f]{{8}}", each) for each in ids) and len(set(ids)) == 2
 
 
 def test_the_version_that_answered_is_kept(visitor, site, engine):
