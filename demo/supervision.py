@@ -1,6 +1,7 @@
 """The demo's services under supervisord: one private daemon a home folder, reached through a Unix socket there."""
 
 import contextlib
+import http.client
 import pathlib
 import subprocess
 import sys
@@ -12,6 +13,9 @@ from supervisor.xmlrpc import Faults, SupervisorTransport
 
 from demo.layout import ROOT, Layout
 from demo.services import SERVICES, STACK_VARIABLE
+
+GONE = (OSError, http.client.HTTPException)
+"""What a daemon says that is not there, or that ends in the middle of its answer."""
 
 
 class Supervision:
@@ -25,7 +29,7 @@ class Supervision:
         while True:
             try:
                 self._proxy().getState()
-            except OSError:
+            except GONE:
                 return False
             except xmlrpc.client.Fault as fault:
                 if fault.faultCode != Faults.SHUTDOWN_STATE:
@@ -67,20 +71,30 @@ class Supervision:
     def stop(self, patience_s: float = 90) -> None:
         """Stop all services and the daemon, then whatever a service that was killed left behind."""
         if self.is_running():
-            pid = self._proxy().getPID()
-            # supervisord's own shutdown stops one service after the other; the database is to go last.
-            running = [name for name, (state, _) in self.states().items() if state in ("STARTING", "RUNNING")]
-            clients = [name for name in running if name != "postgres"]
-            for name in clients:
-                with contextlib.suppress(xmlrpc.client.Fault):  # it ended by itself meanwhile
-                    self._proxy().stopProcess(name, False)
-            deadline = time.monotonic() + patience_s
-            while time.monotonic() < deadline and any(self.states()[name][0] == "STOPPING" for name in clients):
-                time.sleep(0.2)
-            self._proxy().shutdown()
-            with contextlib.suppress(psutil.NoSuchProcess):  # it was quicker than we
-                psutil.Process(pid).wait(patience_s)
+            try:
+                self._stop_daemon(patience_s)
+            except GONE:
+                pass  # somebody else stopped it meanwhile
+            except xmlrpc.client.Fault as fault:
+                if fault.faultCode != Faults.SHUTDOWN_STATE:
+                    raise
+                self.is_running()  # somebody else stops it: waits for the end of that
         end(left_behind(self._layout.home))
+
+    def _stop_daemon(self, patience_s: float) -> None:
+        pid = self._proxy().getPID()
+        # supervisord's own shutdown stops one service after the other; the database is to go last.
+        running = [name for name, (state, _) in self.states().items() if state in ("STARTING", "RUNNING")]
+        clients = [name for name in running if name != "postgres"]
+        for name in clients:
+            with contextlib.suppress(xmlrpc.client.Fault):  # it ended by itself meanwhile
+                self._proxy().stopProcess(name, False)
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and any(self.states()[name][0] == "STOPPING" for name in clients):
+            time.sleep(0.2)
+        self._proxy().shutdown()
+        with contextlib.suppress(psutil.NoSuchProcess):  # it was quicker than we
+            psutil.Process(pid).wait(patience_s)
 
     def _proxy(self):
         transport = SupervisorTransport(serverurl=f"unix://{self._layout.supervisor_socket}")
