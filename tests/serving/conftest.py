@@ -1,5 +1,6 @@
 """One running engine for all tests of this folder: real vLLM under Ray Serve, started as an operator starts it."""
 
+import asyncio
 import dataclasses
 import pathlib
 import subprocess
@@ -12,6 +13,7 @@ import pytest
 
 from benchmarks.serving.servers import ADMIN_KEY, ROOT, Server, ours
 from tests.serving.adapters import peft_adapter
+from tests.serving.scene import Scene
 
 RECIPE = "recipes/demo.yaml"
 
@@ -94,3 +96,22 @@ def trained(base_model, tmp_path_factory) -> list[pathlib.Path]:
     """Four adapters as PEFT saves them, different from one another."""
     folder = tmp_path_factory.mktemp("peft")
     return [peft_adapter(base_model, folder / str(seed), seed) for seed in range(4)]
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a test's coroutine with a scene, and another one on the same home where it asks for that."""
+
+    def run(test, replicas: int = 2, **more):
+        async def whole():
+            scene = Scene(tmp_path, replicas, **more)
+            try:
+                await asyncio.wait_for(test(scene), 30)
+            finally:
+                for each in scene.following:
+                    each.cancel()
+                scene.control.close()
+
+        asyncio.run(whole())
+
+    return run

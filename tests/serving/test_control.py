@@ -2,94 +2,13 @@
 
 import asyncio
 import json
-import pathlib
-
-import pytest
 
 from contracts.recipe import Canary
 from serving.refusal import Refused
 from serving.rollouts import roster
-from serving.rollouts.control import RolloutControl
 from serving.rollouts.rollout import Asked
-from serving.rollouts.states import Observed, Report, Smoke, Wanted
-from serving.settings import ControlSettings
-
-FIRST, SECOND, THIRD = (f"tale@{number:012}" for number in (1, 2, 3))
-AT_ONCE = Canary(steps=())
-SLOWLY = Canary(steps=(0.5,), hold_seconds=60, requests=100)
-GOOD = Smoke(reply="Once", from_base=1.0, from_peft=None, seconds=0.1)
-
-
-class Replica:
-    """Asks the control as a replica does; refuses the versions in `refuses`, loads those in `hangs` for ever, saw of
-    requests what `sees` says.
-    """
-
-    def __init__(self, control: RolloutControl, name: str):
-        self.control, self.name = control, name
-        self.refuses: set[str] = set()
-        self.refuses_pointed: set[str] = set()
-        self.hangs: set[str] = set()
-        self.done = -1
-        self.sees: dict[str, Observed] = {}
-        self.wanted = Wanted(-1, {})
-
-    async def follow(self) -> None:
-        while True:
-            refused = {v: Refused("no_such_adapter", f"{v} is not here") for v in self.wanted.versions()}
-            refuses = self.refuses | (self.refuses_pointed & set(self.wanted.answering()))
-            refused = {version: why for version, why in refused.items() if version in refuses}
-            seen, self.sees = self.sees, {}
-            number, smoke = self.wanted.number, GOOD if self.wanted.test else None
-            working = bool(self.hangs & set(self.wanted.versions()))
-            self.done = self.done if working else number
-            report = Report(self.name, number, number, self.done, working, refused, smoke, seen)
-            self.wanted = await self.control.follow(report)
-
-
-class Scene:
-    """A control on a home, and the replicas that follow it."""
-
-    def __init__(self, home: pathlib.Path, replicas: int, capacity: int = 8):
-        self.control = RolloutControl(ControlSettings(home, "base", capacity, AT_ONCE))
-        self.replicas = [Replica(self.control, f"r{number}") for number in range(replicas)]
-        self.following = [asyncio.create_task(replica.follow()) for replica in self.replicas]
-
-    async def begin(self, version: str, canary: Canary = AT_ONCE) -> dict:
-        answer = await self.control.roll_out(Asked(version, "me", "a test", canary))
-        assert not isinstance(answer, Refused), answer
-        return answer
-
-    async def end_of(self, rollout: dict, *states: str) -> dict:
-        while rollout["state"] not in (states or ("live", "refused", "rolled_back")):
-            await asyncio.sleep(0.01)
-            rollout = await self.control.rollout(rollout["id"])
-        return rollout
-
-    async def live(self, version: str) -> None:
-        assert (await self.end_of(await self.begin(version)))["state"] == "live"
-
-    async def stable(self) -> str:
-        return (await self.control.registry())["adapters"]["tale"]["stable"]
-
-
-@pytest.fixture
-def run(tmp_path):
-    """Runs a test's coroutine with a scene, and another one on the same home where it asks for that."""
-
-    def run(test, replicas: int = 2, **more):
-        async def whole():
-            scene = Scene(tmp_path, replicas, **more)
-            try:
-                await asyncio.wait_for(test(scene), 30)
-            finally:
-                for each in scene.following:
-                    each.cancel()
-                scene.control.close()
-
-        asyncio.run(whole())
-
-    return run
+from serving.rollouts.states import Observed
+from tests.serving.scene import FIRST, SECOND, SLOWLY, THIRD
 
 
 def test_a_version_that_one_replica_cannot_hold_is_live_on_none(run):
@@ -99,33 +18,6 @@ def test_a_version_that_one_replica_cannot_hold_is_live_on_none(run):
         end = await scene.end_of(await scene.begin(SECOND))
         assert (end["state"], end["reason"]["code"]) == ("refused", "no_such_adapter")
         assert [replica.wanted.pointers["tale"].stable for replica in scene.replicas] == [FIRST, FIRST]
-
-    run(test)
-
-
-def test_a_rollback_that_one_replica_cannot_follow_is_undone_on_all(run):
-    async def test(scene):
-        await scene.live(FIRST)
-        await scene.live(SECOND)
-        scene.replicas[0].refuses = {FIRST}
-        answer = await scene.control.roll_back("tale", "me", "")
-        assert (answer.code, "r0" in answer.message) == ("no_such_adapter", True)
-        assert await scene.stable() == SECOND
-        assert [replica.wanted.pointers["tale"].stable for replica in scene.replicas] == [SECOND, SECOND]
-        assert [line["event"] for line in await scene.control.history(2)] == ["rollback", "refused"]
-
-    run(test)
-
-
-def test_a_rollback_in_the_last_moment_of_a_rollout_counts(run):
-    async def test(scene):
-        await scene.live(FIRST)
-        rollout = await scene.begin(SECOND)
-        while await scene.stable() != SECOND:  # in the registry, and not yet everywhere
-            await asyncio.sleep(0)
-        answer = await scene.control.roll_back("tale", "me", "")
-        assert (answer["version"], await scene.stable()) == (FIRST, FIRST)
-        assert (await scene.control.rollout(rollout["id"]))["state"] == "live"
 
     run(test)
 
@@ -155,56 +47,6 @@ def test_a_replica_that_is_too_slow_is_named(run, monkeypatch):
         end = await scene.end_of(await scene.begin(SECOND))
         assert (end["state"], end["reason"]["code"], "r1" in end["reason"]["message"]) == ("refused", "too_slow", True)
         assert await scene.stable() == FIRST
-
-    run(test)
-
-
-def test_two_rollbacks_of_one_version_are_one(run):
-    async def test(scene):
-        await scene.live(FIRST)
-        await scene.live(SECOND)
-        for _ in range(2):
-            answer = await scene.control.roll_back("tale", "me", "", version=SECOND)
-            assert (answer["version"], await scene.stable()) == (FIRST, FIRST)
-
-    run(test)
-
-
-def test_a_rollback_that_is_sent_again_leaves_the_next_rollout_alone(run):
-    async def test(scene):
-        await scene.live(FIRST)
-        await scene.live(SECOND)
-        await scene.control.roll_back("tale", "me", "", version=SECOND)
-        third = await scene.end_of(await scene.begin(THIRD, SLOWLY), "canary")
-        assert (await scene.control.roll_back("tale", "me", "", version=SECOND))["version"] == FIRST
-        assert (await scene.control.rollout(third["id"]))["state"] == "canary"
-
-    run(test)
-
-
-def test_a_rollback_of_the_stable_version_while_the_next_one_comes_ends_both(run):
-    async def test(scene):
-        await scene.live(FIRST)
-        await scene.live(SECOND)
-        third = await scene.end_of(await scene.begin(THIRD, SLOWLY), "canary")
-        assert (await scene.control.roll_back("tale", "me", "", version=SECOND))["version"] == FIRST
-        assert (await scene.control.rollout(third["id"]))["state"] == "rolled_back"
-        assert await scene.stable() == FIRST
-
-    run(test)
-
-
-def test_a_rollback_goes_on_when_its_caller_has_left(run):
-    async def test(scene):
-        await scene.live(FIRST)
-        await scene.live(SECOND)
-        scene.replicas[0].refuses = {FIRST}
-        asking = asyncio.create_task(scene.control.roll_back("tale", "me", ""))
-        while await scene.stable() != FIRST:
-            await asyncio.sleep(0)
-        asking.cancel()
-        while await scene.stable() != SECOND:  # undone, as it would have been
-            await asyncio.sleep(0.01)
 
     run(test)
 
