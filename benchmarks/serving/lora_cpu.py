@@ -1,6 +1,6 @@
 """Output speed of a LoRA adapter as a share of the base's, on a CPU: vLLM's own kernels and serving/cpu_lora.py.
 
-    python benchmarks/serving_lora_cpu.py var/models/SmolLM2-135M-Instruct var/adapters/demo@0123456789ab
+    python -m benchmarks.serving.lora_cpu var/models/SmolLM2-135M-Instruct var/adapters/demo@0123456789ab
 
 Each engine runs alone, warmed up, on one thread; base, adapter and both together take turns, and the median of the
 rounds counts. A second is one of the engine's CPU time, so what else runs on the machine hardly matters.
@@ -29,9 +29,9 @@ def main(model: pathlib.Path, adapter: pathlib.Path) -> None:
     print(f"{platform.machine()}, one thread; {model.name} in float32 with {adapter.name}")
     print(f"{'kernels':8} {'streams':>7} {'base tok/s':>10} {'adapter':>8} {'both':>6}   share of the base's speed")
     for kernels in EXTENSIONS:
-        command = [sys.executable, __file__, str(model), str(adapter), kernels]
+        command = [sys.executable, "-m", "benchmarks.serving.lora_cpu", str(model), str(adapter), kernels]
         environment = os.environ | {
-            "PYTHONPATH": str(pathlib.Path(__file__).resolve().parent.parent),
+            "PYTHONPATH": str(pathlib.Path(__file__).resolve().parents[2]),
             "OMP_NUM_THREADS": "1",
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "VLLM_CPU_KVCACHE_SPACE": "1",
