@@ -1,0 +1,113 @@
+"""People on the web site, as many at once as asked for: what their browsers send, and how long each answer took.
+
+In: a running site. Out: seconds by page. A person has a cookie jar and the CSRF token of their own.
+"""
+
+import asyncio
+import dataclasses
+import re
+import statistics
+import time
+from collections import defaultdict
+
+import aiohttp
+
+TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
+CHOICES = ("left", "right", "tie", "bothbad")
+
+
+@dataclasses.dataclass
+class Timings:
+    """Seconds of every answer by what was asked for, and what went wrong."""
+
+    seconds: dict[str, list[float]] = dataclasses.field(default_factory=lambda: defaultdict(list))
+    wrong: list[str] = dataclasses.field(default_factory=list)
+
+    def p95_ms(self, what: str) -> float:
+        """Ninety-fifth percentile, in milliseconds."""
+        return 1000 * statistics.quantiles(self.seconds[what], n=20)[-1]
+
+
+class Person:
+    """One visitor: asks, checks the status, keeps the time."""
+
+    def __init__(self, url: str, timings: Timings):
+        self.url, self.timings, self.token = url, timings, ""
+        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+
+    async def __aenter__(self) -> "Person":
+        page = await self.get("/write/", "own scene")
+        self.token = TOKEN.search(page)[1]
+        return self
+
+    async def __aexit__(self, *_) -> None:
+        await self._session.close()
+
+    async def get(self, path: str, what: str) -> str:
+        """A page."""
+        return await self._ask("GET", path, what, 200)
+
+    async def submit(self, path: str, what: str, **fields) -> str:
+        """A form; the address that the site sends the browser on to."""
+        return await self._ask("POST", path, what, 302, data={"csrfmiddlewaretoken": self.token, **fields})
+
+    async def read(self, comparison: str) -> None:
+        """Both replies, to their end."""
+        headers = {"X-CSRFToken": self.token}
+        async with self._session.post(f"{self.url}{comparison}stream/", headers=headers) as answer:
+            text = (await answer.read()).decode()
+        if "event: done" not in text:
+            self.timings.wrong.append(f"stream: {answer.status} {text[-200:]}")
+
+    async def _ask(self, method: str, path: str, what: str, expected: int, **options) -> str:
+        began = time.perf_counter()
+        headers = {"Referer": f"{self.url}/"}
+        async with self._session.request(
+            method, self.url + path, headers=headers, allow_redirects=False, **options
+        ) as answer:
+            text = await answer.text()
+        self.timings.seconds[what].append(time.perf_counter() - began)
+        if answer.status != expected:
+            self.timings.wrong.append(f"{what}: {answer.status} {text[:200]}")
+        return answer.headers.get("Location", text)
+
+
+async def visit(url: str, people: int, lasts_s: float) -> Timings:
+    """`people` at once who choose a scene, read both replies and vote, one scene after the other."""
+    timings, end = Timings(), time.monotonic() + lasts_s
+
+    async def one(number: int) -> None:
+        async with Person(url, timings) as person:
+            while time.monotonic() < end:
+                await person.get("/", "scenes")
+                comparison = await person.submit("/surprise/", "start")
+                if not comparison.startswith("/comparisons/"):
+                    return
+                await person.get(comparison, "comparison")
+                await person.read(comparison)
+                await person.submit(f"{comparison}vote/", "vote", choice=CHOICES[number % len(CHOICES)])
+                await person.get(comparison, "reveal")
+
+    await asyncio.gather(*(one(number) for number in range(people)))
+    return timings
+
+
+async def vote(url: str, people: int, comparisons: list[str]) -> tuple[Timings, float]:
+    """`people` at once vote on complete `comparisons` (ids), each on one; timings, and votes a second."""
+    timings, waiting = Timings(), iter(comparisons)
+
+    async def one(number: int) -> None:
+        async with Person(url, timings) as person:
+            await started.wait()
+            for comparison in waiting:
+                choice = CHOICES[number % len(CHOICES)]
+                await person.submit(f"/comparisons/{comparison}/vote/", "vote", choice=choice)
+
+    started = asyncio.Event()
+    voters = [asyncio.create_task(one(number)) for number in range(people)]
+    while len(timings.seconds["own scene"]) < people:
+        await asyncio.sleep(0.05)
+    began = time.perf_counter()
+    started.set()
+    await asyncio.gather(*voters)
+    return timings, len(timings.seconds["vote"]) / (time.perf_counter() - began)
