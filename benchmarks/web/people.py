@@ -33,7 +33,8 @@ class Person:
 
     def __init__(self, url: str, timings: Timings):
         self.url, self.timings, self.token = url, timings, ""
-        self._session = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
+        connector = aiohttp.TCPConnector(keepalive_timeout=3)  # uvicorn hangs up after 5 s
+        self._session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.CookieJar(unsafe=True))
 
     async def __aenter__(self) -> "Person":
         page = await self.get("/write/", "own scene")

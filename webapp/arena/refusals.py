@@ -1,6 +1,5 @@
 """Saying no: one exception for every request that cannot be done, shown as a page to people and as JSON to programs."""
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import JsonResponse
 from django.shortcuts import render
 
@@ -26,13 +25,12 @@ class Refusal(Exception):
 class RefusalMiddleware:
     """Turns a Refusal from a page's view into an error page, or into a notice when htmx asked."""
 
-    sync_capable = True
-    async_capable = True
+    async_capable = False
+    """It stands last, so the whole chain runs in one thread: Django's own middleware, run asynchronously, goes to a
+    thread and back for each. Streams leave the thread with their first word (docs/decisions/0012)."""
 
     def __init__(self, get_response):
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
 
     def __call__(self, request):
         return self.get_response(request)

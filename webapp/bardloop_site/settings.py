@@ -70,6 +70,11 @@ TEMPLATES = [
 
 # --- PostgreSQL -----------------------------------------------------------------------------------------------
 DATABASES = {"default": dj_database_url.parse(required("DATABASE_URL", "postgresql://user:password@host/bardloop"))}
+# Under ASGI each request runs in a thread of its own, so connections that Django keeps by thread are never used again.
+DATABASES["default"] |= {
+    "ENGINE": "dj_db_conn_pool.backends.postgresql",
+    "POOL_OPTIONS": {"POOL_SIZE": 8, "MAX_OVERFLOW": 8, "TIMEOUT": 30, "PRE_PING": True, "RECYCLE": 600},
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- text, time, static files ---------------------------------------------------------------------------------
