@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 LOCKS := requirements/dev.txt requirements/models.txt
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults lint format lock clean
+.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults bench-web lint format lock clean
 
 demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go; SET="batch.backend=ray" changes the recipe
 	@exec $(PYTHON) -m demo up $(addprefix --set=,$(SET))
@@ -41,6 +41,9 @@ bench-serving: $(ENVIRONMENT)  ## replies against bare vLLM's, adapters against 
 
 bench-serving-faults: $(ENVIRONMENT)  ## rollouts, kill -9 and a full disk while streams run
 	@exec $(PYTHON) -m benchmarks.serving.faults $(OPTIONS)
+
+bench-web: $(ENVIRONMENT)  ## pages, votes and streams of the web site, 50 people at once
+	@exec $(PYTHON) -m benchmarks.web.run $(OPTIONS)
 
 lint: $(ENVIRONMENT)  ## style and import rules
 	$(PYTHON) -m ruff check .

@@ -74,10 +74,13 @@ class Person:
 
 
 async def visit(url: str, people: int, lasts_s: float) -> Timings:
-    """`people` at once who choose a scene, read both replies and vote, one scene after the other."""
+    """`people` at once who choose a scene, read both replies and vote, one scene after the other. They come within
+    the first third of the time.
+    """
     timings, end = Timings(), time.monotonic() + lasts_s
 
     async def one(number: int) -> None:
+        await asyncio.sleep(lasts_s / 3 * number / people)
         async with Person(url, timings) as person:
             while time.monotonic() < end:
                 await person.get("/", "scenes")
@@ -93,22 +96,22 @@ async def visit(url: str, people: int, lasts_s: float) -> Timings:
     return timings
 
 
-async def vote(url: str, people: int, comparisons: list[str]) -> tuple[Timings, float]:
-    """`people` at once vote on complete `comparisons` (ids), each on one; timings, and votes a second."""
-    timings, waiting = Timings(), iter(comparisons)
+async def vote(url: str, people: int, comparisons: list[str], votes_per_s: float) -> tuple[Timings, float]:
+    """`people` at once vote on complete `comparisons` (ids), each vote at its second, `votes_per_s` of them in all,
+    unless the person still waits for the answer to their last; timings, and the votes a second that came of it.
+    """
+    timings = Timings()
+    voters = [await Person(url, timings).__aenter__() for _ in range(people)]
+    began = time.perf_counter()
 
     async def one(number: int) -> None:
-        async with Person(url, timings) as person:
-            await started.wait()
-            for comparison in waiting:
-                choice = CHOICES[number % len(CHOICES)]
-                await person.submit(f"/comparisons/{comparison}/vote/", "vote", choice=choice)
+        for turn in range(number, len(comparisons), people):
+            await asyncio.sleep(began + turn / votes_per_s - time.perf_counter())
+            path, choice = f"/comparisons/{comparisons[turn]}/vote/", CHOICES[number % len(CHOICES)]
+            await voters[number].submit(path, "vote", choice=choice)
 
-    started = asyncio.Event()
-    voters = [asyncio.create_task(one(number)) for number in range(people)]
-    while len(timings.seconds["own scene"]) < people:
-        await asyncio.sleep(0.05)
-    began = time.perf_counter()
-    started.set()
-    await asyncio.gather(*voters)
-    return timings, len(timings.seconds["vote"]) / (time.perf_counter() - began)
+    await asyncio.gather(*(one(number) for number in range(people)))
+    took = time.perf_counter() - began
+    for voter in voters:
+        await voter.__aexit__()
+    return timings, len(comparisons) / took

@@ -35,8 +35,8 @@ class RunningSite:
 
 
 @contextlib.contextmanager
-def running_site(words_per_s: float) -> Iterator[RunningSite]:
-    """Engine, database and site, set up from nothing."""
+def running_site(words_per_s: float, processes: int) -> Iterator[RunningSite]:
+    """Engine, database and site, set up from nothing; the engine speaks at that speed."""
     folder = pathlib.Path(tempfile.mkdtemp(prefix="bench-web-"))  # short: it holds a Unix socket
     engine_port, port = free_ports(2)
     with contextlib.ExitStack() as started:
@@ -50,6 +50,7 @@ def running_site(words_per_s: float) -> Iterator[RunningSite]:
             "DJANGO_SECRET_KEY": "only for the measurement",
             "DJANGO_SUPERUSER_PASSWORD": "only-for-the-measurement",
             "BARDLOOP_INFERENCE_URL": f"http://127.0.0.1:{engine_port}",
+            "WEB_CONCURRENCY": str(processes),
         }
         subprocess.run([sys.executable, "webapp/manage.py", "setup"], cwd=ROOT, env=environment, check=True)
         command = [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application", "--port", str(port)]
