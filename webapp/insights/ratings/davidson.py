@@ -1,0 +1,45 @@
+"""Davidson: ties are likeliest between equals, in proportion to the geometric mean of the strengths.
+
+R. R. Davidson (1970), JASA 65: 317-328: P(tie) = ν √(ab) / (a + b + ν √(ab)), with strengths a and b and ν > 0. The
+tie parameter here is ln ν. M. E. J. Newman's (2023, JMLR 24, 22-1086) is the same model with ν = 2v.
+"""
+
+import numpy as np
+
+from webapp.insights.ratings.likelihood import Curvature, Slopes
+
+
+class Davidson:
+    """See the module."""
+
+    name = "davidson"
+    tie_start = 0.0
+    tie_above = -np.inf
+
+    def log_probability(self, predictor: np.ndarray, tie: float) -> np.ndarray:
+        """See `Likelihood`."""
+        score = np.stack([predictor / 2, np.full(len(predictor), tie), -predictor / 2], axis=1)
+        return score - np.logaddexp.reduce(score, axis=1, keepdims=True)
+
+    def slopes(self, predictor: np.ndarray, tie: float) -> Slopes:
+        """See `Likelihood`."""
+        left, even, right = np.exp(self.log_probability(predictor, tie)).T
+        return Slopes(
+            np.array([0.5, 0.0, -0.5]) - (left - right)[:, None] / 2,
+            np.array([0.0, 1.0, 0.0]) - even[:, None],
+        )
+
+    def curvature(self, predictor: np.ndarray, tie: float, counts: np.ndarray) -> Curvature:
+        """See `Likelihood`."""
+        votes = counts.sum(axis=1)
+        left, even, right = np.exp(self.log_probability(predictor, tie)).T
+        lean = (left - right) / 2
+        return Curvature(
+            votes * ((left + right) / 4 - lean**2),
+            -votes * even * lean,
+            votes * even * (left + right),
+        )
+
+    def tie_parameter(self, tie: float) -> dict[str, float]:
+        """ν: two equal models tie with probability ν / (2 + ν)."""
+        return {"nu": float(np.exp(tie))}
