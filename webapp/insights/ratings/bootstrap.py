@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from webapp.insights.ratings.battles import Battles, Outcome
 from webapp.insights.ratings.fit import MODELS
-from webapp.insights.ratings.grouping import Grouped, group
+from webapp.insights.ratings.grouping import Grouped, cells, group
 from webapp.insights.ratings.identifiability import identifiability
 from webapp.insights.ratings.newton import NoMinimum, minimise
 from webapp.insights.ratings.predictor import Loss
@@ -51,9 +51,9 @@ def bootstrap(
         raise ValueError("no model has a finite rating")
     people, voter = np.unique(battles.voter, return_inverse=True)
     drawn = np.random.default_rng(seed).multinomial(len(people), np.full(len(people), 1 / len(people)), replicates)
-    cells = everything.slots * len(Outcome)
+    shape = (len(people), everything.slots * len(Outcome))
     given = np.ones(len(voter)) if battles.count is None else battles.count.astype(float)
-    by_voter = csr_array((given, (voter, everything.cell)), shape=(len(people), cells))
+    by_voter = csr_array((given, (voter, cells(battles, everything.situation))), shape=shape)
     found = np.full((replicates, len(battles.models)), np.nan)
     for replicate, times in enumerate(drawn):
         tally = (times @ by_voter).reshape(everything.slots, len(Outcome))

@@ -10,6 +10,7 @@ from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
 from webapp.insights.ratings.battles import Battles, Outcome
+from webapp.insights.ratings.grouping import cells
 from webapp.insights.ratings.predictor import Loss
 
 
@@ -83,10 +84,11 @@ def _of_rated(battles: Battles, loss: Loss):
     grouped = loss.grouped
     inside = np.zeros((grouped.slots, len(Outcome)), dtype=bool)
     inside[grouped.slot, : Outcome.BOTH_BAD] = True
-    keep = inside.ravel()[grouped.cell]
+    cell = cells(battles, grouped.situation)
+    keep = inside.ravel()[cell]
     if battles.count is not None:
         keep &= battles.count > 0
-    columns = (grouped.cell, battles.left, battles.right, battles.voter, battles.count, battles.covariates)
+    columns = (cell, battles.left, battles.right, battles.voter, battles.count, battles.covariates)
     if keep.all():
         return columns
     return tuple(None if column is None else column[keep] for column in columns)

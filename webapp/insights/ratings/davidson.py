@@ -18,12 +18,13 @@ class Davidson:
 
     def log_probability(self, predictor: np.ndarray, tie: float) -> np.ndarray:
         """See `Likelihood`."""
-        score = np.stack([predictor / 2, np.full(len(predictor), tie), -predictor / 2], axis=1)
-        return score - np.logaddexp.reduce(score, axis=1, keepdims=True)
+        shares, highest = _shares(predictor, tie)
+        scores = np.stack([predictor / 2, np.full(len(predictor), tie), -predictor / 2], axis=1)
+        return scores - (highest + np.log(shares.sum(axis=0)))[:, None]
 
     def slopes(self, predictor: np.ndarray, tie: float) -> Slopes:
         """See `Likelihood`."""
-        left, even, right = np.exp(self.log_probability(predictor, tie)).T
+        left, even, right = _probability(predictor, tie)
         return Slopes(
             np.array([0.5, 0.0, -0.5]) - (left - right)[:, None] / 2,
             np.array([0.0, 1.0, 0.0]) - even[:, None],
@@ -32,7 +33,7 @@ class Davidson:
     def curvature(self, predictor: np.ndarray, tie: float, counts: np.ndarray) -> Curvature:
         """See `Likelihood`."""
         votes = counts.sum(axis=1)
-        left, even, right = np.exp(self.log_probability(predictor, tie)).T
+        left, even, right = _probability(predictor, tie)
         lean = (left - right) / 2
         return Curvature(
             votes * ((left + right) / 4 - lean**2),
@@ -43,3 +44,16 @@ class Davidson:
     def tie_parameter(self, tie: float) -> dict[str, float]:
         """ν: two equal models tie with probability ν / (2 + ν)."""
         return {"nu": float(np.exp(tie))}
+
+
+def _shares(predictor: np.ndarray, tie: float) -> tuple[np.ndarray, np.ndarray]:
+    """(3, rows) numbers in proportion to the probabilities, the largest 1; and the logarithm that was taken off."""
+    half = predictor / 2
+    highest = np.maximum(np.abs(half), tie)
+    return np.exp(np.stack([half - highest, tie - highest, -half - highest])), highest
+
+
+def _probability(predictor: np.ndarray, tie: float) -> np.ndarray:
+    """(3, rows) of left, tie, right."""
+    shares, _ = _shares(predictor, tie)
+    return shares / shares.sum(axis=0)
