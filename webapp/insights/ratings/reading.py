@@ -8,6 +8,7 @@ equal votes), side_shown (the side on which model_a stood; without it model_a st
 import json
 import pathlib
 from collections.abc import Callable, Sequence
+from typing import TextIO
 
 import numpy as np
 import pyarrow
@@ -48,30 +49,41 @@ def read(path: pathlib.Path) -> Battles:
 
 def _json(path: pathlib.Path) -> tuple[dict[str, list], Sequence[int]]:
     """Columns and the number of each row: place in the array, or line. Absent values are None."""
-    text = path.read_text(encoding="utf-8")
-    # A row is cut down as soon as it is parsed, so that conversations of a million battles do not fill the memory.
-    decode = json.JSONDecoder(object_hook=lambda row: tuple(map(row.get, COLUMNS))).decode
-    found, numbers = [], []
-    if text.lstrip()[:1] == "[":
-        try:
-            found = decode(text)
-        except json.JSONDecodeError as error:
-            raise BadBattles(f"{path}: no valid JSON array: {error}") from error
-        numbers = range(1, len(found) + 1)
-    else:
-        for number, line in enumerate(text.split("\n"), 1):
-            if not line or line.isspace():
-                continue
-            try:
-                found.append(decode(line))
-            except json.JSONDecodeError as error:
-                raise BadBattles(f"{path}, row {number}: no valid JSON ({error}): mend or remove the line") from error
-            numbers.append(number)
-    for number, row in zip(numbers, found, strict=True):
+    with path.open(encoding="utf-8") as file:
+        first = next((character for character in iter(lambda: file.read(1), "") if not character.isspace()), "")
+        file.seek(0)
+        found = _array(path, file) if first == "[" else _lines(path, file)
+    for number, row in found:
         if type(row) is not tuple:
             raise BadBattles(f"{path}, row {number}: expected an object with {', '.join(NEEDED)}")
-    columns = zip(*found, strict=True) if found else ((),) * len(COLUMNS)
-    return {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}, numbers
+    columns = zip(*(row for _, row in found), strict=True) if found else ((),) * len(COLUMNS)
+    named = {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}
+    return named, [number for number, _ in found]
+
+
+def _array(path: pathlib.Path, file: TextIO) -> list[tuple[int, object]]:
+    # An object is cut down as soon as it is parsed, so that a million conversations do not fill the memory.
+    try:
+        return list(enumerate(json.load(file, object_hook=_cut), 1))
+    except json.JSONDecodeError as error:
+        raise BadBattles(f"{path}: no valid JSON array: {error}") from error
+
+
+def _lines(path: pathlib.Path, file: TextIO) -> list[tuple[int, object]]:
+    found: list[tuple[int, object]] = []
+    for number, line in enumerate(file, 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            if line.isspace():
+                continue
+            raise BadBattles(f"{path}, row {number}: no valid JSON ({error}): mend or remove the line") from error
+        found.append((number, _cut(row) if type(row) is dict else row))
+    return found
+
+
+def _cut(row: dict) -> tuple:
+    return tuple(map(row.get, COLUMNS))
 
 
 def _csv(path: pathlib.Path) -> tuple[dict[str, list], Sequence[int]]:
