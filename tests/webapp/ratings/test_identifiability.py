@@ -96,7 +96,15 @@ def test_unknown_voters_and_lone_voters_are_told():
     rows = [*EVEN, *EVEN, ("a", "c", "left"), ("c", "a", "left")]
     assert any(warning.startswith("voters unknown") for warning in fit(battles(rows)).warnings)
     found = fit(battles(rows, voter=np.array([0, 1, 2, 3, 0, 0])))
-    assert "no interval, judged by one person: c" in found.warnings
+    assert any(warning.startswith("no interval, judged by one person: c;") for warning in found.warnings)
     assert any(warning.startswith("rough intervals") and warning.endswith(": a, b") for warning in found.warnings)
     lone = _by_name(found)["c"].estimate
     assert lone.value is not None and lone.low is lone.high is lone.standard_error is None
+    assert found.difference("a", "c").low is None and found.difference("a", "b").low is not None
+
+
+def test_one_voter_alone_gives_no_interval_at_all():
+    rows = [*EVEN, ("b", "a", "left"), ("b", "a", "tie")]
+    found = fit(battles(rows, voter=np.zeros(4, dtype=int)), side_bias=True)
+    assert found.side_bias.value == pytest.approx(np.log(3) / 2)  # even on one side, 1.5 of 2 on the other
+    assert found.side_bias.low is found.ratings[0].estimate.low is None

@@ -66,6 +66,19 @@ def test_style_that_parts_the_votes_without_exception_is_refused():
         fit(replace(votes, covariates=telling, covariate_names=("telling",)))
 
 
+def test_what_cannot_be_told_apart_is_refused():
+    """One model always on the left: is it better, or is the side? And a covariate that says nothing."""
+    rng = np.random.default_rng(6)
+    votes = simulate(rng, np.zeros(2), 200, "bradley_terry")
+    keep = votes.left == 0
+    sided = replace(votes, left=votes.left[keep], right=votes.right[keep], outcome=votes.outcome[keep])
+    assert np.isfinite(fit(sided).values).all()
+    with pytest.raises(NoEstimate, match="cannot be told"):
+        fit(sided, side_bias=True)
+    with pytest.raises(NoEstimate, match="cannot be told"):
+        fit(replace(votes, covariates=np.zeros((200, 1)), covariate_names=("length",)))
+
+
 def test_replies_alike_in_style_push_nowhere():
     assert difference([10, 0, 30], [10, 0, 10])[:2] == pytest.approx([0, 0])
     assert difference([0, 0], [0, 0]) == pytest.approx([0, 0])

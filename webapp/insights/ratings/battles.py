@@ -39,7 +39,7 @@ class Battles:
     voter: np.ndarray | None = None
     """(n,) integers from 0: who voted; None where nobody knows."""
     covariates: np.ndarray | None = None
-    """(n, k) floats that push towards the left model where positive, such as `style.difference`."""
+    """(n, k) floats of the order of 1 that push towards the left model where positive: `style.difference`."""
     covariate_names: tuple[str, ...] = ()
 
     def __post_init__(self):

@@ -10,11 +10,10 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from webapp.insights.ratings.battles import Battles, Outcome
-from webapp.insights.ratings.fit import MODELS
+from webapp.insights.ratings.fit import MODELS, loss_for
 from webapp.insights.ratings.grouping import Grouped, cells, group
 from webapp.insights.ratings.identifiability import identifiability
 from webapp.insights.ratings.newton import NoMinimum, minimise
-from webapp.insights.ratings.predictor import Loss
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,9 +72,7 @@ def _ratings(grouped: Grouped, model: str) -> np.ndarray | None:
     """The ratings of all models of `grouped`, or None if one of them has none in this draw."""
     if len(identifiability([""] * grouped.models, grouped).rated) < grouped.models:
         return None
-    likelihood = MODELS[model]
-    tied = likelihood.tie_start is not None and bool(grouped.counts[:, 1].any())
-    loss = Loss(grouped, likelihood if tied else MODELS["bradley_terry"], tied)
+    loss, _ = loss_for(grouped, MODELS[model])
     try:
         return minimise(loss.value, loss.slopes, loss.start())[0][: grouped.models]
     except NoMinimum:

@@ -58,10 +58,8 @@ def clustered(loss: Loss, point: np.ndarray, battles: Battles, chosen: np.ndarra
         (np.concatenate([push, -push]), (np.concatenate([voter, voter]), np.concatenate([left, right]))),
         shape=(people, models),
     )
-    columns = []
-    if (extra := grouped.extras.shape[1]) > (known := 0 if covariates is None else covariates.shape[1]):
-        columns.append(np.bincount(voter, push, people))  # the intercept
-        assert extra == known + 1
+    known = 0 if covariates is None else covariates.shape[1]
+    columns = [np.bincount(voter, push, people)] * (grouped.extras.shape[1] - known)  # the side's column of ones
     columns += [np.bincount(voter, push * covariates[:, column], people) for column in range(known)]
     if loss.tied:
         by_tie = _spread(loss, slopes.tie)[cell]

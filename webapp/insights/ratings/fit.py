@@ -25,8 +25,12 @@ FEW_VOTERS = 10
 """With fewer people behind a model, its clustered interval is said to be rough."""
 
 
+_ALIKE = 1e-9
+"""Smallest eigenvalue of the information, scaled to a diagonal of ones, below which effects cannot be told apart."""
+
+
 class NoEstimate(ValueError):
-    """The votes leave no finite estimate: covariates, sides or ties part them without exception."""
+    """The votes leave no finite or no single estimate, because of covariates, sides or ties."""
 
 
 def fit(
@@ -60,7 +64,7 @@ def fit(
     found = identifiability(battles.models, everything)
     if not len(found.rated):
         return _nothing_rated(battles, model, everything, found, time.perf_counter() - began)
-    loss, notes = _loss(everything.within(found.rated), MODELS[model])
+    loss, notes = loss_for(everything.within(found.rated), MODELS[model])
     point = _minimum(loss, battles, found)
     estimated = time.perf_counter()
     fitted = Fit(
@@ -82,7 +86,7 @@ def fit(
     reach = quantile(fitted.voters, confidence)
     estimates = [estimate(*pair, reach) for pair in zip(point, np.diag(fitted.covariance), strict=True)]
     for position in np.flatnonzero(unsure):
-        estimates[position] = Estimate(estimates[position].value, None, None, None)
+        estimates[position] = estimates[position].without_interval()
     effects = dict(zip(battles.covariate_names, estimates[len(found.rated) + side_bias :], strict=False))
     return replace(
         fitted,
@@ -93,7 +97,7 @@ def fit(
     )
 
 
-def _loss(grouped: Grouped, likelihood: Likelihood) -> tuple[Loss, list[str]]:
+def loss_for(grouped: Grouped, likelihood: Likelihood) -> tuple[Loss, list[str]]:
     """The loss, and what must be said about it."""
     if likelihood.tie_start is None:
         return Loss(grouped, likelihood, tied=False), []
@@ -104,6 +108,8 @@ def _loss(grouped: Grouped, likelihood: Likelihood) -> tuple[Loss, list[str]]:
 
 
 def _minimum(loss: Loss, battles: Battles, found: Identifiability) -> np.ndarray:
+    if loss.grouped.extras.shape[1]:
+        _refuse_what_looks_alike(loss)
     try:
         return minimise(loss.value, loss.slopes, loss.start())[0]
     except NoMinimum as error:
@@ -116,30 +122,39 @@ def _minimum(loss: Loss, battles: Battles, found: Identifiability) -> np.ndarray
         ) from error
 
 
+def _refuse_what_looks_alike(loss: Loss) -> None:
+    """Raise where an effect cannot be told from the ratings or from another, however many votes there are."""
+    information = loss.slopes(loss.start())[1]
+    scale = np.sqrt(np.diag(information))
+    if not scale.all() or np.linalg.eigvalsh(information / scale / scale[:, None])[0] < _ALIKE:
+        raise NoEstimate(
+            "side bias or covariates cannot be told from the models or from one another: show each pair of models on "
+            "both sides, and leave out a covariate that is always zero or follows from the models or the others"
+        )
+
+
 def _with_covariance(
     fitted: Fit, loss: Loss, point: np.ndarray, battles: Battles, found: Identifiability, cluster: bool
 ) -> tuple[Fit, np.ndarray]:
-    """With the covariance and what must be said about it; and which rated models get no interval."""
+    """With the covariance and what must be said about it; and which parameters get no interval, (p,) booleans."""
+    unsure, warnings = np.zeros(loss.size, dtype=bool), list(fitted.warnings)
     if battles.voter is None or not cluster:
-        said = "intervals take every vote as independent: too narrow where one person voted often"
-        warnings = fitted.warnings if cluster is False else (*fitted.warnings, f"voters unknown: {said}")
-        found_none = np.zeros(len(found.rated), dtype=bool)
-        return replace(fitted, covariance=model_based(loss, point), warnings=warnings), found_none
-    sandwich, warnings = clustered(loss, point, battles, found.rated), list(fitted.warnings)
+        if cluster:
+            warnings.append("voters unknown: intervals take every vote as independent, too narrow if people vote often")
+        return replace(fitted, covariance=model_based(loss, point), warnings=tuple(warnings)), unsure
+    sandwich = clustered(loss, point, battles, found.rated)
     names = np.array(battles.models, dtype=object)[found.rated]
     alone, few = sandwich.voters_of < 2, sandwich.voters_of < FEW_VOTERS
+    unsure[: len(names)], unsure[len(names) :] = alone, sandwich.voters < 2
     if alone.any():
-        warnings.append(f"no interval, judged by one person: {listed(names[alone])}")
+        warnings.append(
+            f"no interval, judged by one person: {listed(names[alone])}; the other intervals, around the common mean, "
+            "leave that doubt out"
+        )
     if (few & ~alone).any():
         warnings.append(f"rough intervals, judged by fewer than {FEW_VOTERS} people: {listed(names[few & ~alone])}")
-    clustered_fit = replace(
-        fitted,
-        covariance=sandwich.covariance,
-        warnings=tuple(warnings),
-        intervals=CLUSTERED,
-        voters=sandwich.voters,
-    )
-    return clustered_fit, alone
+    fitted = replace(fitted, covariance=sandwich.covariance, intervals=CLUSTERED, voters=sandwich.voters)
+    return replace(fitted, warnings=tuple(warnings)), unsure
 
 
 def _ratings(

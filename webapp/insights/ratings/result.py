@@ -31,6 +31,10 @@ class Estimate:
     low: float | None
     high: float | None
 
+    def without_interval(self) -> "Estimate":
+        """The number alone."""
+        return Estimate(self.value, None, None, None)
+
 
 def estimate(value: float, variance: float, reach: float) -> Estimate:
     """The interval value ± reach standard errors."""
@@ -86,14 +90,19 @@ class Fit:
     def difference(self, one: str, other: str, confidence: float = 0.95) -> Estimate:
         """How much better `one` is than `other`, in log-odds: what their two intervals do not show.
 
+        Without an interval where one of the two has none.
+
         Raises:
             ValueError: one of them has no rating.
         """
-        rated = [rating.model for rating in self.ratings if rating.estimate]
+        known = {rating.model: rating.estimate for rating in self.ratings if rating.estimate}
+        rated = list(known)
         if one not in rated or other not in rated:
             raise ValueError(f"no rating for {one if one not in rated else other}")
         contrast = np.zeros(len(self.covariance))
         contrast[rated.index(one)] += 1
         contrast[rated.index(other)] -= 1
         value = contrast[: len(rated)] @ self.values[~np.isnan(self.values)]
-        return estimate(value, contrast @ self.covariance @ contrast, quantile(self.voters, confidence))
+        found = estimate(value, contrast @ self.covariance @ contrast, quantile(self.voters, confidence))
+        sure = known[one].standard_error is not None and known[other].standard_error is not None
+        return found if sure else found.without_interval()
