@@ -1,0 +1,175 @@
+"""Battle records from a file, as peers keep them.
+
+In: FastChat's cleaned battles as a JSON array or one object a line, or the same columns as CSV or Parquet. Out:
+`Battles`. Columns: model_a, model_b, winner (contracts/battle.py); and if there: judge (the voter), count (so many
+equal votes), side_shown (the side on which model_a stood; without it model_a stood left). Other columns are ignored.
+"""
+
+import json
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+import numpy as np
+import pyarrow
+import pyarrow.csv
+import pyarrow.parquet
+
+from webapp.insights.ratings.battles import Battles, Outcome
+
+COLUMNS = ("model_a", "model_b", "winner", "judge", "count", "side_shown")
+NEEDED = COLUMNS[:3]
+WINNERS = {"model_a": Outcome.LEFT, "model_b": Outcome.RIGHT, "tie": Outcome.TIE, "tie (bothbad)": Outcome.BOTH_BAD}
+LARGEST_COUNT = 2**53
+"""Counts are added up as floats, exact so far."""
+
+
+class BadBattles(ValueError):
+    """The file cannot be used. The message says where, what was expected and what to do."""
+
+
+def read(path: pathlib.Path) -> Battles:
+    """Read a file of any size that fits in memory, by its ending: .json, .jsonl, .csv or .parquet.
+
+    Raises:
+        BadBattles: it cannot be read, or a row is wrong.
+    """
+    readers: dict[str, Callable] = {".json": _json, ".jsonl": _json, ".csv": _csv, ".parquet": _parquet}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise BadBattles(f"{path}: expected a file that ends in {', '.join(readers)}")
+    try:
+        columns, rows = reader(path)
+    except OSError as error:
+        raise BadBattles(f"{path}: {error.strerror or error}") from error
+    except (UnicodeDecodeError, pyarrow.ArrowInvalid) as error:
+        raise BadBattles(f"{path}: not a {path.suffix} file that can be read: {error}") from error
+    return _battles(path, columns, rows)
+
+
+def _json(path: pathlib.Path) -> tuple[dict[str, list], Sequence[int]]:
+    """Columns and the number of each row: place in the array, or line. Absent values are None."""
+    with path.open(encoding="utf-8") as file:
+        first = next((character for character in iter(lambda: file.read(1), "") if not character.isspace()), "")
+        file.seek(0)
+        found = _array(path, file) if first == "[" else _lines(path, file)
+    for number, row in found:
+        if type(row) is not tuple:
+            raise BadBattles(f"{path}, row {number}: expected an object with {', '.join(NEEDED)}")
+    columns = zip(*(row for _, row in found), strict=True) if found else ((),) * len(COLUMNS)
+    named = {name: list(column) for name, column in zip(COLUMNS, columns, strict=True)}
+    return named, [number for number, _ in found]
+
+
+def _array(path: pathlib.Path, file: TextIO) -> list[tuple[int, object]]:
+    # An object is cut down as soon as it is parsed, so that a million conversations do not fill the memory.
+    try:
+        return list(enumerate(json.load(file, object_hook=_cut), 1))
+    except json.JSONDecodeError as error:
+        raise BadBattles(f"{path}: no valid JSON array: {error}") from error
+
+
+def _lines(path: pathlib.Path, file: TextIO) -> list[tuple[int, object]]:
+    found: list[tuple[int, object]] = []
+    for number, line in enumerate(file, 1):
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError as error:
+            if line.isspace():
+                continue
+            raise BadBattles(f"{path}, row {number}: no valid JSON ({error}): mend or remove the line") from error
+        found.append((number, _cut(row) if type(row) is dict else row))
+    return found
+
+
+def _cut(row: dict) -> tuple:
+    return tuple(map(row.get, COLUMNS))
+
+
+def _csv(path: pathlib.Path) -> tuple[dict[str, list], Sequence[int]]:
+    """Row 1 is the one after the heading."""
+    text = pyarrow.csv.ConvertOptions(
+        column_types={name: pyarrow.string() for name in COLUMNS}, null_values=[""], strings_can_be_null=True
+    )
+    return _table(path, pyarrow.csv.read_csv(path, convert_options=text))
+
+
+def _parquet(path: pathlib.Path) -> tuple[dict[str, list], Sequence[int]]:
+    there = set(pyarrow.parquet.read_schema(path).names)
+    return _table(path, pyarrow.parquet.read_table(path, columns=[name for name in COLUMNS if name in there]))
+
+
+def _table(path: pathlib.Path, table: pyarrow.Table) -> tuple[dict[str, list], Sequence[int]]:
+    missing = [name for name in NEEDED if name not in table.column_names]
+    if missing:
+        raise BadBattles(f"{path}: no column {', '.join(missing)}: expected {', '.join(NEEDED)}")
+    rows = table.num_rows
+    there = {name: table[name].to_pylist() if name in table.column_names else [None] * rows for name in COLUMNS}
+    return there, range(1, rows + 1)
+
+
+def _battles(path: pathlib.Path, columns: dict[str, list], rows: Sequence[int]) -> Battles:
+    numbers: dict[str, int] = {}
+    sides = []
+    for name in ("model_a", "model_b"):
+        for row, value in zip(rows, columns[name], strict=True):
+            if type(value) is not str or not value:
+                _refuse(path, row, name, value, "a model's name")
+            numbers.setdefault(value, len(numbers))
+        sides.append(np.fromiter(map(numbers.__getitem__, columns[name]), np.intp, len(rows)))
+    first, second = sides
+    if (same := first == second).any():
+        row = int(same.argmax())
+        _refuse(path, rows[row], "model_b", columns["model_b"][row], "another model than model_a")
+    outcome = _coded(path, rows, "winner", columns["winner"], WINNERS)
+    stood = _coded(path, rows, "side_shown", columns["side_shown"], {None: 0, "left": 0, "right": 1}).astype(bool)
+    mirrored = np.where(stood & (outcome != Outcome.TIE) & (outcome != Outcome.BOTH_BAD), 2 - outcome, outcome)
+    return Battles(
+        models=tuple(numbers),
+        left=np.where(stood, second, first),
+        right=np.where(stood, first, second),
+        outcome=mirrored,
+        count=_counts(path, rows, columns["count"]),
+        voter=_voters(path, rows, columns["judge"]),
+    )
+
+
+def _coded(path: pathlib.Path, rows: Sequence[int], name: str, values: list, codes: dict) -> np.ndarray:
+    try:
+        return np.fromiter(map(codes.__getitem__, values), np.int8, len(rows))
+    except (KeyError, TypeError):
+        expected = ", ".join(repr(code) for code in codes if code)
+        for row, value in zip(rows, values, strict=True):
+            if not isinstance(value, str | None) or value not in codes:
+                _refuse(path, row, name, value, f"one of {expected}")
+        raise
+
+
+def _counts(path: pathlib.Path, rows: Sequence[int], values: list) -> np.ndarray | None:
+    if all(value is None for value in values):
+        return None
+    counts = np.empty(len(rows), dtype=np.int64)
+    for position, (row, value) in enumerate(zip(rows, values, strict=True)):
+        number = int(value) if type(value) is str and value.isdecimal() and len(value) < 17 else value
+        if type(number) is float and number.is_integer():  # a whole number as a table with gaps keeps it
+            number = int(number)
+        if type(number) is not int or not 1 <= number <= LARGEST_COUNT:
+            _refuse(path, row, "count", value, "a whole number from 1")
+        counts[position] = number
+    return counts
+
+
+def _voters(path: pathlib.Path, rows: Sequence[int], values: list) -> np.ndarray | None:
+    if all(value is None for value in values):
+        return None
+    numbers: dict = {}
+    for row, value in zip(rows, values, strict=True):
+        if type(value) not in (str, int) or value == "":
+            _refuse(path, row, "judge", value, "who voted, in every row or in none")
+        numbers.setdefault(value, len(numbers))
+    return np.fromiter(map(numbers.__getitem__, values), np.intp, len(rows))
+
+
+def _refuse(path: pathlib.Path, row: int, column: str, value: object, expected: str) -> None:
+    shown = "missing" if value is None else repr(value)
+    raise BadBattles(f"{path}, row {row}: {column} is {shown}, expected {expected}: mend or remove the row")
