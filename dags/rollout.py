@@ -9,24 +9,24 @@ refused, fails requests or is slow, the old version answers, and the task `live`
 
 **What you choose:** the recipe, and which adapter (`name@version`; empty: the newest of the recipe).
 
-**Approval:** where the recipe says `rollout.approval: person`, the task `approval` waits: answer under *Required
-Actions*, where evaluation and votes are shown. *Reject*, or no answer within three days: it is not promoted. Where it
-says `automatic`, an adapter that its evaluation found no better than base and parent is left alone; `never`: all are.
+**Approval** (`rollout.approval`): `person`: answer the task `approval` under *Required Actions*, with evaluation and
+votes; *Reject*, or no answer within three days: it is not promoted. `votes`: the engine holds it, people vote on it,
+and `gate` waits for what they say (`docs/voting.md`). With `votes` and `automatic`, an adapter that its evaluation
+found no better than base and parent is left alone; with `never`, all are.
 
 **Source:** `serving/`, `plugins/bardloop_airflow/serving/`.
 """
-
-from datetime import timedelta
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk import dag, task
 
 from bardloop_airflow.assets import ADAPTER
 from bardloop_airflow.evidence import evidence
+from bardloop_airflow.gate import has_passed
 from bardloop_airflow.notifications import tell_failure
-from bardloop_airflow.rollouts import adapter_param, is_live, once_there, promote, with_adapter
-from bardloop_airflow.run_settings import checked_recipe, current_settings, recipe_params
-from bardloop_airflow.task_defaults import DEFAULTS, SENSOR
+from bardloop_airflow.rollouts import adapter_param, approved_by, is_live, once_there, promote, with_adapter
+from bardloop_airflow.run_settings import current_settings, recipe_params
+from bardloop_airflow.task_defaults import APPROVAL, DEFAULTS, SENSOR, VOTES
 
 
 @dag(
@@ -44,18 +44,19 @@ def rollout():
 
     @task.branch
     def who_approves(settings):
-        approval = checked_recipe(settings).rollout.approval
-        if approval == "automatic" and settings["passed"] is False:  # a person may still ask for it
-            approval = "never"
-        return {"person": "what_is_known", "automatic": "promote", "never": None}[approval]
+        return approved_by(settings, person="what_is_known", nobody="promote")
 
     @task
     def what_is_known(settings):
         return evidence(settings)
 
-    @task.sensor(task_id="promote", trigger_rule="none_failed_min_one_success", poke_interval=30, **SENSOR)
+    @task.sensor(task_id="promote", trigger_rule="none_failed_min_one_success", poke_interval=30, **VOTES)
     def promote_adapter(settings, dag_run=None):
         return once_there(promote(settings, who="airflow", why=f"run {dag_run.run_id}"))
+
+    @task.sensor(task_id="gate", poke_interval=60, **VOTES)
+    def wait_for_votes(settings, dag_run=None):
+        return once_there(has_passed(settings, who="airflow", why=f"run {dag_run.run_id}"))
 
     @task.sensor(task_id="live", poke_interval=5, **SENSOR)
     def wait_until_live(settings, dag_run=None):
@@ -67,13 +68,11 @@ def rollout():
         subject="Promote {{ ti.xcom_pull('settings').adapter }}?",
         body="{{ ti.xcom_pull('what_is_known') }}",
         defaults="Reject",
-        response_timeout=timedelta(days=3),
-        execution_timeout=None,
+        **APPROVAL,
     )
     known, promoted = what_is_known(chosen), promote_adapter(chosen)
     who_approves(chosen) >> [known, promoted]
-    known >> approval >> promoted
-    promoted >> wait_until_live(chosen)
+    known >> approval >> promoted >> wait_for_votes(chosen) >> wait_until_live(chosen)
 
 
 rollout()

@@ -2,6 +2,7 @@
 
 from contracts.recipe.corpus import Archive, Clean, Corpus, Duplicates, NearDuplicates, Part, Policy, Split
 from contracts.recipe.evaluate import Choice, Criterion, Endpoint, Evaluate, Generation, Sweep
+from contracts.recipe.gate import Gate
 from contracts.recipe.housekeeping import Housekeeping
 from contracts.recipe.load import RecipeError, load_recipe
 from contracts.recipe.model import Export, Gguf, Model
@@ -25,6 +26,7 @@ __all__ = [
     "Endpoint",
     "Evaluate",
     "Export",
+    "Gate",
     "Generation",
     "Gguf",
     "Housekeeping",

@@ -7,6 +7,7 @@ from pydantic import model_validator
 
 from contracts.recipe.corpus import Corpus
 from contracts.recipe.evaluate import Evaluate, Sweep
+from contracts.recipe.gate import Gate
 from contracts.recipe.housekeeping import Housekeeping
 from contracts.recipe.model import Export, Model
 from contracts.recipe.section import Name, Section
@@ -31,6 +32,7 @@ class Recipe(Section):
     export: Export = Export()
     serving: Serving = Serving()
     rollout: Rollout = Rollout()
+    gate: Gate = Gate()
     batch: Batch = Batch()
     housekeeping: Housekeeping = Housekeeping()
 

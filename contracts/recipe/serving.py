@@ -61,11 +61,12 @@ class Canary(Section):
 
 
 class Rollout(Section):
-    """`automatic` promotes when evaluation and smoke test pass; `person` waits for approval in the Airflow UI;
+    """`automatic` promotes when evaluation and smoke test pass; `person` waits for approval in the Airflow UI; `votes`
+    lets people vote on it until the section `gate` says that it is better than the stable version, or that it is not;
     `never` is for what the engine is not to serve: then its limits on adapters do not count.
     """
 
-    approval: Literal["person", "automatic", "never"] = "person"
+    approval: Literal["person", "automatic", "votes", "never"] = "person"
     canary: Canary = Canary()
 
 

@@ -71,8 +71,20 @@ def adapter_to_export(settings: dict[str, Any], named: str) -> str:
     return _manifest(home() / "adapters", recipe.name, settings.get("adapter") or named).reference
 
 
-def promote(settings: dict[str, Any], who: str, why: str) -> str | None:
+def approved_by(settings: dict[str, Any], person: str, nobody: str) -> str | None:
+    """The next task: `person` where one has to say yes, `nobody` where evaluation or votes decide, else None."""
+    approval = checked_recipe(settings).rollout.approval
+    if approval == "person":
+        return person
+    left_alone = approval == "never" or settings["passed"] is False  # a person may still ask for it
+    return None if left_alone else nobody
+
+
+def promote(settings: dict[str, Any], who: str, why: str, hold: bool = True) -> str | None:
     """Have the inference service begin to make `settings["adapter"]` the live version of its name.
+
+    Where the recipe says `rollout.approval: votes` it is held first, see `bardloop_airflow.gate`; `hold` False: not any
+    more.
 
     Returns:
         The rollout's id; None while another rollout is under way, or the service does not answer.
@@ -81,10 +93,11 @@ def promote(settings: dict[str, Any], who: str, why: str) -> str | None:
         AirflowFailException: the service refuses the adapter; a retry would not help.
     """
     service = ServingClient.from_connection()
-    canary = checked_recipe(settings).rollout.canary.model_dump(mode="json")
+    rules = checked_recipe(settings).rollout
+    canary, hold = rules.canary.model_dump(mode="json"), hold and rules.approval == "votes"
     try:
         service.wait_until_ready(ENGINE_STARTS_WITHIN_S)
-        answer = service.roll_out(settings["adapter"], who, why, canary)
+        answer = service.roll_out(settings["adapter"], who, why, canary, hold)
     except ServingError as error:
         log.warning("%s: waiting for the service", error)
         return None
@@ -113,7 +126,7 @@ def is_live(settings: dict[str, Any], who: str, why: str) -> dict[str, Any] | No
     answer = next((rollout for rollout in rollouts if rollout["version"] == settings["adapter"]), None)
     if answer is None or (answer["state"] == "refused" and answer["reason"]["code"] in PASSES):
         log.warning("%s: %s: once more", settings["adapter"], answer or "the service knows of no rollout of it")
-        promote(settings, who, why)
+        promote(settings, who, why, hold=False)
         return None
     log.info("%s: %s, %.0f %% of the requests; %s", answer["version"], answer["state"], 100 * answer["weight"], answer)
     if answer["state"] in ("refused", "rolled_back"):

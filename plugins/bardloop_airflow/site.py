@@ -73,6 +73,13 @@ class SiteClient:
             )
         return found
 
+    def gate(self, candidate: str, stable: str | None) -> dict[str, Any]:
+        """Whether votes say that `candidate` may take over from `stable`, as GET /api/gate has it. Raises SiteError.
+
+        `stable`: None where nothing is stable yet; the site takes the base model then.
+        """
+        return self._get("/api/gate", candidate=candidate, **({"stable": stable} if stable else {}))
+
     def statistics(self) -> dict[str, Any]:
         """What the votes say so far, as GET /api/statistics has it. Raises SiteError."""
         return self._get("/api/statistics")

@@ -17,6 +17,12 @@ DEFAULTS = {
 SENSOR = {"mode": "reschedule", "timeout": timedelta(days=3), "execution_timeout": timedelta(minutes=30)}
 """For what waits for the engine, without a worker. Each look has half an hour, in which the engine may start."""
 
+VOTES = SENSOR | {"timeout": timedelta(days=90)}
+"""The same for what may have to wait until people have voted."""
+
+APPROVAL = {"response_timeout": timedelta(days=3), "execution_timeout": None}
+"""For what waits for a person's answer, without a worker."""
+
 DOWNLOADS = "downloads"
 """Pool of tasks that fetch from other people's servers."""
 GPUS = "gpus"

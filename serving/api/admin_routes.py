@@ -29,6 +29,17 @@ class AdapterToRollOut(BaseModel):
     why: Why = ""
     canary: Canary | None = None
     """None: as the engine's recipe says."""
+    hold: bool = False
+    """Whether it answers by `name@version` only until it is released."""
+
+
+class WhyReleased(BaseModel):
+    """Body of POST /admin/rollouts/{id}/release."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    who: Who = ""
+    why: Why = ""
 
 
 class AdapterName(BaseModel):
@@ -55,7 +66,7 @@ def admin_routes(control, admin) -> APIRouter:
     @routes.post("/rollouts", status_code=202)
     async def roll_out(body: AdapterToRollOut, key: Annotated[Key, Depends(admin)]):
         """Begin to make an adapter version the stable one of its name; its rollout, to be asked for by `id`."""
-        asked = Asked(body.adapter, _who(key, body.who), body.why, body.canary)
+        asked = Asked(body.adapter, _who(key, body.who), body.why, body.canary, body.hold)
         return _done(await control.roll_out.remote(asked))
 
     @routes.get("/rollouts", dependencies=[Depends(admin)])
@@ -71,6 +82,11 @@ def admin_routes(control, admin) -> APIRouter:
             message = f"No rollout {identity!r} since the service was started; /admin/history has older ones."
             raise ApiError(404, message, "no_such_rollout")
         return document
+
+    @routes.post("/rollouts/{identity}/release")
+    async def release(identity: str, body: WhyReleased, key: Annotated[Key, Depends(admin)]):
+        """Let a version that is held take over, step by step."""
+        return _done(await control.release.remote(identity, _who(key, body.who), body.why))
 
     @routes.post("/rollbacks")
     async def roll_back(body: VersionToLeave, key: Annotated[Key, Depends(admin)]):

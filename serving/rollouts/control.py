@@ -75,6 +75,22 @@ class RolloutControl:
         self._in_background(self._course.carry_out(rollout))
         return rollout.document()
 
+    async def release(self, identity: str, who: str, why: str) -> dict | Refused:
+        """Let a rollout that is held go on; one that is not held any more stays as it is.
+
+        Refused: no_such_rollout, not_held (it is not tested yet).
+        """
+        rollout = self._rollouts.get(identity)
+        if not rollout:
+            return Refused("no_such_rollout", f"no rollout {identity!r} since the service was started", status=404)
+        if rollout.state == "loading" and rollout.asked.hold:
+            return Refused("not_held", f"{rollout.version} is not loaded and tested yet", status=409)
+        if rollout.state == "held" and not rollout.released.is_set():
+            details = {"version": rollout.version, "rollout": rollout.id, "who": who, "why": why}
+            self._registry.record("released", rollout.name, **details)
+            rollout.released.set()
+        return rollout.document()
+
     async def roll_back(self, name: str, who: str, why: str, version: str | None = None) -> dict | Refused:
         """Make the version before stable again; or end the rollout of this name that is under way.
 

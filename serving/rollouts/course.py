@@ -1,5 +1,7 @@
 """The course of one rollout: load and test, rising shares of the requests, live; or back to what was before.
 
+Between test and shares it is held where that is asked for: people vote on it then.
+
 In: a rollout that has begun. Out: its end, in its document, the registry and the history.
 """
 
@@ -42,6 +44,8 @@ class Course:
         }
         try:
             rollout.smoke = await self._load_and_test(rollout)
+            if rollout.asked.hold and not (before and before.stable == rollout.version):
+                await self._until_released(rollout, before, details)
             if before and before.stable != rollout.version and self._is_held(before.stable, rollout):
                 rollout.previous = before.stable
                 await self._canary(rollout, before, details)
@@ -80,6 +84,18 @@ class Course:
             working.cancel()
         _check_wanted(rollout)
         return working.result()
+
+    async def _until_released(self, rollout: Rollout, before: Pointer | None, details: dict) -> None:
+        """Let it answer by `name@version` and by that only. Raises Refusal: withdrawn, or what a replica says."""
+        rollout.previous = before and before.stable
+        self._registry.record("held", rollout.name, **details)
+        rollout.state = "held"
+        while not rollout.released.is_set():
+            _check_wanted(rollout)
+            if why := self._roster.refused(rollout.version):
+                raise Refusal(why.code, why.message, why.status)
+            await self._roster.next_report(LOOK_EVERY_S)
+        rollout.previous = None
 
     def _is_held(self, stable: str, rollout: Rollout) -> bool:
         """Whether the stable version is there to be compared with, and to go back to.

@@ -21,7 +21,18 @@ log = logging.getLogger(__name__)
 
 Reference = str
 Event = Literal[
-    "rollout", "canary", "breach", "rollback", "refused", "interrupted", "not_served", "retired", "rebuilt", "found"
+    "held",
+    "released",
+    "rollout",
+    "canary",
+    "breach",
+    "rollback",
+    "refused",
+    "interrupted",
+    "not_served",
+    "retired",
+    "rebuilt",
+    "found",
 ]
 
 

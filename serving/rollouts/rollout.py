@@ -9,7 +9,7 @@ from contracts.recipe import Canary
 from serving.refusal import Refused
 from serving.rollouts.states import Smoke
 
-State = Literal["loading", "canary", "live", "refused", "rolled_back"]
+State = Literal["loading", "held", "canary", "live", "refused", "rolled_back"]
 OVER = ("live", "refused", "rolled_back")
 
 
@@ -22,6 +22,8 @@ class Asked:
     why: str = ""
     canary: Canary | None = None
     """None: as the engine's recipe says."""
+    hold: bool = False
+    """Whether the version, once tested, answers by `name@version` only until it is released: people vote on it."""
 
 
 @dataclasses.dataclass
@@ -44,6 +46,8 @@ class Rollout:
     """Why it was refused or rolled back."""
     began: str = dataclasses.field(default_factory=lambda: _now())
     ended: str | None = None
+    released: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
+    """Set when it need not be held any more."""
     withdrawn: asyncio.Event = dataclasses.field(default_factory=asyncio.Event)
     """Set when a person wants the version before back."""
 

@@ -44,6 +44,10 @@ def test_the_environment_moves_the_archive(monkeypatch):
         ("votes.min_new=0", "votes.min_new: Input should be greater than or equal to 1"),
         ("votes.digest=newest", "votes.digest: String should match pattern"),
         ("housekeeping.keep_adapters=0", "housekeeping.keep_adapters: Input should be greater than or equal to 1"),
+        ("gate.alpha=0", "gate.alpha: Input should be greater than 0"),
+        ("gate.votes_per_person=5", "gate.votes_per_person: unknown key, did you mean 'votes_per_voter'?"),
+        ("gate.min_voters=601", "min_voters 601 is above max_voters 100: nothing could pass"),
+        ("gate.min_votes=3001", "min_votes 3001 is above max_voters times votes_per_voter, 500: nothing could pass"),
         ("no-equals-sign", "expected dotted.key=value"),
     ],
 )

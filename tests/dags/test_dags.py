@@ -73,7 +73,8 @@ def test_the_rollout_dag_promotes_with_or_without_a_person(bag):
         "what_is_known": ["settings", "who_approves"],
         "approval": ["what_is_known"],
         "promote": ["approval", "settings", "who_approves"],
-        "live": ["promote", "settings"],
+        "gate": ["promote", "settings"],
+        "live": ["gate", "settings"],
     }
 
 

@@ -48,7 +48,7 @@ def test_it_works(service):
     assert service.client.rollouts() == [live]
     path, key, body = service.seen[-2]
     assert (path, key) == ("/admin/rollouts", "Bearer admin-key")
-    assert tuple(json.loads(body).values()) == ASKED
+    assert tuple(json.loads(body).values()) == (*ASKED, False)
 
 
 def test_it_waits_while_the_engine_starts(service, monkeypatch):

@@ -54,7 +54,7 @@ class RunningEngine:
     def end_of(self, rollout: dict, within_s: float = 120) -> dict:
         """The same rollout, once it is over."""
         give_up = time.monotonic() + within_s
-        while rollout["state"] in ("loading", "canary"):
+        while rollout["state"] in ("loading", "held", "canary"):
             assert time.monotonic() < give_up, rollout
             time.sleep(0.1)
             rollout = self.admin("GET", f"rollouts/{rollout['id']}").json()

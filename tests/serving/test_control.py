@@ -134,6 +134,72 @@ def test_the_second_of_two_is_told_the_first_ones_id(run):
     run(test)
 
 
+async def hold(scene: Scene, version: str) -> dict:
+    """A rollout that waits for its release."""
+    rollout = await scene.control.roll_out(Asked(version, "me", "people vote", AT_ONCE, hold=True))
+    return await scene.end_of(rollout, "held", "refused", "live")
+
+
+def test_a_held_version_is_loaded_and_nothing_points_to_it_until_it_is_released(run):
+    async def test(scene):
+        await scene.live(FIRST)
+        rollout = await hold(scene, SECOND)
+        assert (rollout["state"], rollout["previous"], rollout["weight"]) == ("held", FIRST, 0)
+        await asyncio.sleep(0.7)  # longer than between two looks
+        assert await scene.stable() == FIRST
+        for replica in scene.replicas:
+            assert SECOND in replica.wanted.versions() and SECOND not in replica.wanted.answering()
+        released = await scene.control.release(rollout["id"], "me", "better")
+        assert not isinstance(released, Refused)
+        assert (await scene.end_of(rollout))["state"] == "live"
+        assert await scene.stable() == SECOND
+        assert [line["event"] for line in await scene.control.history(3)] == ["held", "released", "rollout"]
+
+    run(test)
+
+
+def test_the_first_version_of_a_name_can_be_held_too(run):
+    async def test(scene):
+        rollout = await hold(scene, FIRST)
+        assert (rollout["state"], rollout["previous"]) == ("held", None)
+        assert (await scene.control.registry())["adapters"] == {}
+        await scene.control.release(rollout["id"], "me", "better")
+        assert (await scene.end_of(rollout))["state"] == "live" and await scene.stable() == FIRST
+
+    run(test)
+
+
+def test_a_held_version_that_is_withdrawn_leaves_what_was_before(run):
+    async def test(scene):
+        await scene.live(FIRST)
+        rollout = await hold(scene, SECOND)
+        answer = await scene.control.roll_back("tale", "me", "not better", version=SECOND)
+        assert answer["version"] == await scene.stable() == FIRST
+        end = await scene.end_of(rollout)
+        assert (end["state"], end["reason"]["code"]) == ("refused", "withdrawn")
+        await scene.live(THIRD)
+        assert all(SECOND not in replica.wanted.versions() for replica in scene.replicas)
+
+    run(test)
+
+
+def test_only_what_is_held_can_be_released(run):
+    async def test(scene):
+        assert (await scene.control.release("0a1b2c", "me", "")).code == "no_such_rollout"
+        scene.replicas[0].hangs = {FIRST}
+        rollout = await scene.control.roll_out(Asked(FIRST, "me", "", AT_ONCE, hold=True))
+        assert (await scene.control.release(rollout["id"], "me", "")).code == "not_held"
+        scene.replicas[0].hangs = set()
+        await scene.end_of(rollout, "held")
+        for _ in range(2):  # sent twice
+            assert (await scene.control.release(rollout["id"], "me", ""))["version"] == FIRST
+        await scene.end_of(rollout)
+        assert (await scene.control.release(rollout["id"], "me", ""))["state"] == "live"
+        assert [line["event"] for line in await scene.control.history(9)] == ["held", "released", "rollout"]
+
+    run(test)
+
+
 def test_a_canary_that_nobody_judges_any_more_comes_off(run, tmp_path):
     async def interrupted(scene):
         await scene.live(FIRST)

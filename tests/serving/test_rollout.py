@@ -4,6 +4,7 @@ import json
 import pickle
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 
 import openai
@@ -53,6 +54,25 @@ def test_rollout_goes_live_and_rolls_back(engine, trained):
     assert loaded == {third, first}  # the second is neither stable nor previous any more
     events = [(line["event"], line["pointer"]["stable"]) for line in history(engine) if line["name"] == "tavern"]
     assert events == [("rollout", first), ("rollout", second), ("rollback", first), ("rollout", third)]
+
+
+def test_a_held_version_answers_by_its_own_name_until_it_is_released(engine, trained):
+    first, second = (publish(trained[i], engine.home, "ballot") for i in (0, 1))
+    for version, before in ((first, None), (second, first)):
+        rollout = engine.begin(version, hold=True, canary={"steps": []})
+        while (held := engine.admin("GET", f"rollouts/{rollout['id']}").json())["state"] == "loading":
+            time.sleep(0.1)
+        assert (held["state"], held["previous"]) == ("held", before)
+        assert ask(engine, version)[0] == version
+        if before:
+            assert ask(engine, "ballot")[0] == before
+        else:
+            with pytest.raises(openai.NotFoundError):
+                ask(engine, "ballot")
+        answer = engine.admin("POST", f"rollouts/{rollout['id']}/release", who="me", why="the votes")
+        assert answer.status_code == 200, answer.text
+        assert engine.end_of(rollout)["state"] == "live" and ask(engine, "ballot")[0] == version
+    assert engine.admin("POST", "rollouts/0a1b2c/release", who="me").json()["error"]["code"] == "no_such_rollout"
 
 
 def test_the_history_says_who_and_why(engine, trained):

@@ -91,6 +91,7 @@ def test_openapi_document(visitor):
         "/api/vote/{comparison_id}/{choice}",
         "/api/statistics",
         "/api/battles",
+        "/api/gate",
         "/api/votes",
         "/api/votes/count",
     }

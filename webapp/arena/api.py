@@ -19,6 +19,7 @@ from contracts.scene import Post
 from webapp.arena import comparing, scenes, voting
 from webapp.arena.battles import battle_lines
 from webapp.arena.engine import served_pairs
+from webapp.arena.gate_api import router as gate
 from webapp.arena.models import Choice
 from webapp.arena.pairing import draw
 from webapp.arena.refusals import Refusal
@@ -33,6 +34,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("/votes", votes)
+api.add_router("/gate", gate)
 
 
 def _text(max_length: int):

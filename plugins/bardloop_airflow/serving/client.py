@@ -70,7 +70,9 @@ class ServingClient:
                 raise ServingError(f"{self.address}/health {state} after {patience_s:.0f} s: is the engine running?")
             time.sleep(PAUSE_S)
 
-    def roll_out(self, adapter: str, who: str, why: str, canary: dict[str, Any]) -> dict[str, Any] | None:
+    def roll_out(
+        self, adapter: str, who: str, why: str, canary: dict[str, Any], hold: bool = False
+    ) -> dict[str, Any] | None:
         """Have the service begin to make the adapter (`name@version`) the stable version of its name.
 
         One that is under way for the same version is gone on with.
@@ -78,6 +80,7 @@ class ServingClient:
         Args:
             who, why: for the service's history.
             canary: the recipe's `rollout.canary`.
+            hold: whether it answers by `name@version` only until `release` is called.
 
         Returns:
             The service's answer: the rollout with its `id` and `state`; None while another one is under way.
@@ -86,7 +89,7 @@ class ServingClient:
             RolloutRefused: the service refuses the adapter.
             ServingError: the service does not answer, or failed itself.
         """
-        body = {"adapter": adapter, "who": who, "why": why, "canary": canary}
+        body = {"adapter": adapter, "who": who, "why": why, "canary": canary, "hold": hold}
         try:
             return self._ask("POST", "/admin/rollouts", f"the rollout of {adapter}", json=body)
         except RolloutRefused as refusal:
@@ -102,6 +105,21 @@ class ServingClient:
             ServingError: the service does not answer.
         """
         return self._ask("GET", "/admin/rollouts", "the rollouts")["rollouts"]
+
+    def release(self, rollout: str, who: str, why: str) -> dict[str, Any]:
+        """Let a rollout (its `id`) that is held go on. Raises RolloutRefused, ServingError."""
+        body = {"who": who, "why": why}
+        return self._ask("POST", f"/admin/rollouts/{rollout}/release", f"the release of {rollout}", json=body)
+
+    def withdraw(self, adapter: str, who: str, why: str) -> dict[str, Any]:
+        """End the rollout of `adapter` (`name@version`), or make the version before stable again where it is over.
+
+        Raises:
+            RolloutRefused: there is no version before.
+            ServingError: the service does not answer.
+        """
+        body = {"name": adapter.split("@")[0], "version": adapter, "who": who, "why": why}
+        return self._ask("POST", "/admin/rollbacks", f"the rollback of {adapter}", json=body)
 
     def _ask(self, method: str, path: str, about: str, **what) -> dict[str, Any]:
         try:

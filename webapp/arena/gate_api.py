@@ -1,0 +1,78 @@
+"""GET /api/gate: may the new version take over? Asked by the DAG `rollout` and by operators; docs/voting.md.
+
+In: an adapter version, and the model that it has to beat. Out: pass, continue or stop, with reasons and numbers.
+"""
+
+from typing import Annotated, Literal
+
+from django.utils import timezone
+from ninja import Query, Router, Schema
+from ninja.security import SessionAuthIsStaff
+from pydantic import Field, model_validator
+
+from contracts.recipe import Gate
+from webapp.arena.vote_export import ExportKey
+from webapp.insights.gate import Numbers, Path, judge
+from webapp.insights.gate_rules import rules_of
+from webapp.insights.gate_votes import Cast, first_opponent, read_votes
+
+router = Router(auth=[SessionAuthIsStaff(csrf=False), ExportKey()])
+
+
+class Candidate(Schema):
+    """`candidate`: an adapter version, `name@version`. `stable`: the model that it has to beat, a version or a base."""
+
+    candidate: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}@[0-9a-f]{12}$")]
+    stable: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")] | None = None
+
+    @model_validator(mode="after")
+    def two_models(self):
+        if self.stable == self.candidate:
+            raise ValueError("`stable` and `candidate` are the same version: there is nothing to judge")
+        return self
+
+
+class GateAnswer(Schema):
+    """`pass`: promote it. `stop`: do not, and ask no more people. `continue`: more votes are needed."""
+
+    candidate: str
+    against: str | None
+    """The model that it has to beat; None: none was named, and nobody has voted on the candidate yet."""
+    answer: Literal["pass", "continue", "stop"]
+    code: Literal["better", "not_better", "harm", "too_many_voters", "undecided"]
+    reasons: tuple[str, ...]
+    decided_after: int | None
+    """Closed voters at the moment of the decision; later ones change nothing."""
+    decided_votes: int
+    """Votes that prefer one or call it a tie, those beyond what counts of a voter too."""
+    both_bad: int
+    numbers: Numbers
+    rules: Gate
+    """The section `gate` of the adapter's recipe."""
+    path: Path
+    """For a chart."""
+
+
+@router.get("", response=GateAnswer, summary="May the new version take over? (staff, export key)")
+def read_gate(request, question: Query[Candidate]):
+    """Ask as often as you like: looking spoils nothing.
+
+    Without `stable`, the model is the first version of the same name that the candidate met, else the first base model.
+    """
+    rules = rules_of(question.candidate.split("@")[0])
+    against = question.stable or first_opponent(question.candidate)
+    cast: Cast = read_votes(question.candidate, against or "", rules.votes_per_voter, rules.tags)
+    verdict = judge(cast.votes, rules, rules.tags, now=timezone.now().timestamp())
+    return {
+        "candidate": question.candidate,
+        "against": against,
+        "answer": verdict.answer,
+        "code": verdict.code,
+        "reasons": verdict.reasons,
+        "decided_after": verdict.decided_after,
+        "decided_votes": cast.decided,
+        "both_bad": cast.both_bad,
+        "numbers": verdict.numbers,
+        "rules": rules,
+        "path": verdict.path,
+    }
