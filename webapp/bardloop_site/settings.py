@@ -6,7 +6,8 @@ import pathlib
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from webapp.bardloop_site.environment import address, number, required, words
+from webapp.access.limits import DEFAULTS
+from webapp.bardloop_site.environment import address, number, per_minute, required, words
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
 
@@ -25,11 +26,16 @@ REPLY_TIMEOUT_S = number("BARDLOOP_REPLY_TIMEOUT_S", 180, 1, 3600)
 # --- programs that read the votes -----------------------------------------------------------------------------
 EXPORT_KEY = os.environ.get("BARDLOOP_EXPORT_KEY", "")
 
+# --- how often, and for whom (webapp/access) -------------------------------------------------------------------
+LIMITS = per_minute("BARDLOOP_LIMITS", DEFAULTS)
+PROXIES = int(number("BARDLOOP_PROXIES", 0, 0, 10))
+
 # --- the site -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "webapp.insights.apps.InsightsConfig",
     "webapp.insights.apps.BardloopAdminConfig",  # the Django admin with our statistics in it
     "webapp.arena.apps.ArenaConfig",
+    "webapp.access.apps.AccessConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -51,6 +57,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "webapp.arena.refusals.RefusalMiddleware",
+    "webapp.access.middleware.AccessMiddleware",
 ]
 ROOT_URLCONF = "webapp.bardloop_site.urls"
 ASGI_APPLICATION = "webapp.bardloop_site.asgi.application"
