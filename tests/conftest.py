@@ -15,9 +15,10 @@ def browser():
     """A headless Chromium. Gone after the module: Playwright holds an event loop, in which Django refuses to query."""
     from playwright.sync_api import sync_playwright
 
+    path = chromium_path()  # looks into Playwright too, which cannot be opened twice
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
-            executable_path=chromium_path(),
+            executable_path=path,
             args=[
                 "--no-sandbox",  # the tests may run as root
                 "--disable-gpu",

@@ -32,6 +32,9 @@ KINDS = {
 }
 """What a request counts as, by the name of its address."""
 
+MOST_BYTES = 256 * 1024
+"""Of one request's body. The longest form holds 4,000 characters: at most 48 kB as browsers send them."""
+
 
 def kind(view_name: str, method: str) -> str | None:
     """What a request counts as; None is not limited.
