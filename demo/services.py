@@ -69,7 +69,8 @@ def _airflow(*arguments: str) -> tuple[str, ...]:
     return (PYTHON, "-m", "airflow", *arguments)
 
 
-UVICORN = ("--host", "127.0.0.1", "--timeout-graceful-shutdown", "5")  # else a reader of a stream holds up `make down`
+UVICORN = ("--host", "127.0.0.1", "--no-proxy-headers", "--timeout-graceful-shutdown", "5")
+"""The site itself reads a proxy's headers, and a reader of a stream must not hold up `make down`."""
 IDLE_TRANSACTIONS_END = "-c idle_in_transaction_session_timeout=60s"
 """For PostgreSQL: workers of a scheduler that was killed live on, and would hold the locks of its transaction."""
 

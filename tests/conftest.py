@@ -15,7 +15,7 @@ def browser():
     """A headless Chromium. Gone after the module: Playwright holds an event loop, in which Django refuses to query."""
     from playwright.sync_api import sync_playwright
 
-    path = chromium_path()  # not below: where it looks at Playwright's own it starts Playwright, of which there is one
+    path = chromium_path()  # looks into Playwright too, which cannot be opened twice
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=path,

@@ -23,6 +23,8 @@ from tests.webapp.site import Site
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSWORD = "only-for-the-tests"
 EXPORT_KEY = "reads-the-votes"
+UNHURRIED = "start/address=100000,write/address=100000,vote/address=100000,api/address=100000,login/address=100000"
+"""All visitors of the tests share one address, and tests are faster than a school."""
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +56,7 @@ def site_environment(postgres, scripted_engine) -> dict[str, str]:
         "BARDLOOP_API_KEY": KEY,
         "BARDLOOP_EXPORT_KEY": EXPORT_KEY,
         "BARDLOOP_REPLY_TIMEOUT_S": "5",
+        "BARDLOOP_LIMITS": UNHURRIED,
     }
 
 
@@ -63,7 +66,7 @@ def running_site(site_environment):
     subprocess.run([sys.executable, "webapp/manage.py", "setup"], cwd=ROOT, env=site_environment, check=True)
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application"]
-    options = ["--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+    options = ["--no-proxy-headers", "--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
     process = subprocess.Popen([*command, *options], cwd=ROOT, env=site_environment)
     try:
         site = Site(f"http://127.0.0.1:{port}", site_environment["DATABASE_URL"], PASSWORD)

@@ -1,8 +1,8 @@
 """The JSON API for programs: compare, vote, statistics, battles, votes. Its document is /api/openapi.json.
 
 Compare and vote need no log-in and read no cookie: nothing that a browser sends along by itself gives rights here, so
-there is nothing for CSRF to forge, and whoever holds a comparison's random id may vote on it, once. What is missing is
-a limit on how often; that comes, in the database, with keys for programs.
+there is nothing for CSRF to forge, and whoever holds a comparison's random id may vote on it, once. How often one may
+ask stands in webapp/access/limits.py; a program with a key has its own number, and its votes a voter.
 """
 
 import uuid
@@ -16,6 +16,7 @@ from ninja.security import SessionAuthIsStaff
 from pydantic import StringConstraints, model_validator
 
 from contracts.scene import Post
+from webapp.access.keys import ProgramKeyAuth, voter_of_program
 from webapp.arena import comparing, scenes, voting
 from webapp.arena.battles import battle_lines
 from webapp.arena.engine import served_pairs
@@ -30,11 +31,16 @@ from webapp.insights.statistics import Statistics, statistics
 api = NinjaAPI(
     title="Bardloop",
     version="1",
-    description="Blind side-by-side comparisons of a base model and its role-play adapter.",
+    description="Blind side-by-side comparisons of a base model and its role-play adapter. A program with a key sends "
+    "it as “Authorization: Bearer KEY”; it has an allowance of its own, and its votes count as one voter's. Every "
+    "call may be answered 429 with Retry-After, in seconds.",
     urls_namespace="api",
 )
 api.add_router("/votes", votes)
 api.add_router("/gate", gate)
+
+KEY_IS_OPTIONAL = {"security": [{}]}
+"""For the API's document: no key is also right."""
 
 
 def _text(max_length: int):
@@ -110,12 +116,18 @@ class Refused(Schema):
     error: Complaint
 
 
-@api.post("/compare", response={200: CompareAnswer, (404, 409, 422, 503): Refused}, summary="Have two replies written")
+@api.post(
+    "/compare",
+    auth=ProgramKeyAuth("vote", optional=True),
+    openapi_extra=KEY_IS_OPTIONAL,
+    response={200: CompareAnswer, (401, 403, 404, 409, 422, 429, 503): Refused},
+    summary="Have two replies written",
+)
 async def compare(request, payload: CompareRequest):
     """Both models answer the same scene, at the same time. Returns when both replies are complete."""
     opening = _opening(payload)
     sides = draw(await served_pairs())
-    comparison = await in_database(comparing.open_comparison, opening, sides, None)
+    comparison = await in_database(comparing.open_comparison, opening, sides, voter_of_program(request))
     comparison = await in_database(comparing.claim, comparison.pk)
     async with aclosing(write(comparison, FOR_PROGRAMS)) as steps:
         async for _ in steps:
@@ -132,12 +144,14 @@ async def compare(request, payload: CompareRequest):
 
 @api.post(
     "/vote/{uuid:comparison_id}/{choice}",
-    response={200: VoteAnswer, (400, 404, 409): Refused},
+    auth=ProgramKeyAuth("vote", optional=True),
+    openapi_extra=KEY_IS_OPTIONAL,
+    response={200: VoteAnswer, (400, 401, 403, 404, 409, 429): Refused},
     summary="Vote, and learn who was who",
 )
 def vote(request, comparison_id: uuid.UUID, choice: str):
     """`choice` is left, right, tie or bothbad. One vote a comparison: a second gets 409."""
-    comparison = voting.cast(comparison_id, choice, voter=None)
+    comparison = voting.cast(comparison_id, choice, voter=voter_of_program(request))
     revealed = voting.reveal(comparison)
     return {
         "id": comparison.pk,
@@ -148,13 +162,23 @@ def vote(request, comparison_id: uuid.UUID, choice: str):
     }
 
 
-@api.get("/statistics", response=Statistics, summary="What the votes say so far")
+@api.get(
+    "/statistics",
+    auth=ProgramKeyAuth("statistics", optional=True),
+    openapi_extra=KEY_IS_OPTIONAL,
+    response=Statistics,
+    summary="What the votes say so far",
+)
 def read_statistics(request):
     """Comparisons, votes, and each adapter version's win rate against its base with a 95 % Wilson interval."""
     return statistics()
 
 
-@api.get("/battles", auth=SessionAuthIsStaff(csrf=False), summary="Every vote as a battle record (staff)")
+@api.get(
+    "/battles",
+    auth=[SessionAuthIsStaff(csrf=False), ProgramKeyAuth("export")],
+    summary="Every vote as a battle record (staff, or a key that permits export)",
+)
 def read_battles(request):
     """JSON lines, one battle a line: FastChat's row and what Bardloop adds (contracts/battle.py)."""
     response = StreamingHttpResponse(battle_lines(), content_type="application/jsonl")

@@ -1,40 +1,21 @@
 """/api/votes: the votes behind a number, in the order of their numbers, for the program that trains on them.
 
-In: the number of the last vote that the program has, the adapter's name, the key BARDLOOP_EXPORT_KEY. Out: pages of
-battle records with their numbers, or only how many there are.
+In: the number of the last vote that the program has, the adapter's name, the key BARDLOOP_EXPORT_KEY or a program's
+that permits export. Out: pages of battle records with their numbers, or only how many there are.
 """
 
-import secrets
 from typing import Annotated
 
-from django.conf import settings
 from django.db.models import Count, Max, Q
 from ninja import Query, Router, Schema
-from ninja.security import HttpBearer
 from pydantic import Field
 
 from contracts.battle import Battle
+from webapp.access.keys import ProgramKeyAuth
 from webapp.arena.battles import battle
 from webapp.arena.models import Choice, Vote
-from webapp.arena.refusals import Refusal
 
-
-class ExportKey(HttpBearer):
-    """The key of those who may read what people wrote and how they voted."""
-
-    def __call__(self, request):
-        """Like HttpBearer, but what is missing or wrong is told in the site's form."""
-        if not super().__call__(request):
-            raise Refusal(401, "key_refused", "This needs the header “Authorization: Bearer” with BARDLOOP_EXPORT_KEY.")
-        return True
-
-    def authenticate(self, request, token: str) -> bool:
-        """Whether `token` is the key. A site without a key lets nobody in."""
-        key = settings.EXPORT_KEY
-        return bool(key) and secrets.compare_digest(token.encode(), key.encode())
-
-
-router = Router(auth=ExportKey())
+router = Router(auth=ProgramKeyAuth("export"))
 
 
 class Span(Schema):

@@ -7,4 +7,6 @@ os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.bardloop_site.settings"
 
 from django.core.asgi import get_asgi_application
 
-application = get_asgi_application()
+from webapp.bardloop_site.request_limits import BodyLimit
+
+application = BodyLimit(get_asgi_application())

@@ -50,3 +50,20 @@ def number(name: str, default: float, low: float, high: float) -> float:
 def words(name: str, default: str) -> list[str]:
     """The variable as a comma-separated list without empty members."""
     return [word for word in (part.strip() for part in os.environ.get(name, default).split(",")) if word]
+
+
+def per_minute(name: str, defaults: dict[str, int]) -> dict[str, int]:
+    """`defaults` with the numbers that the variable changes, as in `vote/address=5000, start/voter=10`.
+
+    Raises:
+        ImproperlyConfigured: a limit that there is not, or no whole number above 0.
+    """
+    limits = dict(defaults)
+    for word in words(name, ""):
+        limit, _, text = (part.strip() for part in word.partition("="))
+        if limit not in defaults:
+            raise ImproperlyConfigured(f"{name}: there is no limit {limit!r}. The limits are: {', '.join(defaults)}")
+        if not (text.isdecimal() and 1 <= int(text) <= 1_000_000_000):
+            raise ImproperlyConfigured(f"{name}: {word!r}: expected {limit}= and a whole number from 1, a minute")
+        limits[limit] = int(text)
+    return limits

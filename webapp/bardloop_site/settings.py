@@ -1,12 +1,14 @@
 """Settings of the voting site. What differs between machines comes from the environment (docs/operations.md)."""
 
+import datetime
 import os
 import pathlib
 
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from webapp.bardloop_site.environment import address, number, required, words
+from webapp.access.limits import DEFAULTS, MOST_BYTES
+from webapp.bardloop_site.environment import address, number, per_minute, required, words
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
 
@@ -25,11 +27,17 @@ REPLY_TIMEOUT_S = number("BARDLOOP_REPLY_TIMEOUT_S", 180, 1, 3600)
 # --- programs that read the votes -----------------------------------------------------------------------------
 EXPORT_KEY = os.environ.get("BARDLOOP_EXPORT_KEY", "")
 
+# --- how often, and for whom (webapp/access) -------------------------------------------------------------------
+LIMITS = per_minute("BARDLOOP_LIMITS", DEFAULTS)
+PROXIES = int(number("BARDLOOP_PROXIES", 0, 0, 10))
+
 # --- the site -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "webapp.insights.apps.InsightsConfig",
     "webapp.insights.apps.BardloopAdminConfig",  # the Django admin with our statistics in it
     "webapp.arena.apps.ArenaConfig",
+    "webapp.access.apps.AccessConfig",
+    "axes",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -41,6 +49,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "webapp.bardloop_site.headers.Headers",
     "webapp.bardloop_site.static_files.StaticFiles",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -50,7 +59,10 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "webapp.bardloop_site.request_limits.RequestLimits",
     "webapp.arena.refusals.RefusalMiddleware",
+    "webapp.access.middleware.AccessMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "webapp.bardloop_site.urls"
 ASGI_APPLICATION = "webapp.bardloop_site.asgi.application"
@@ -98,9 +110,34 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_HTTPONLY = True
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
 CSRF_COOKIE_HTTPONLY = True
 CSRF_FAILURE_VIEW = "webapp.arena.refusals.csrf_failure"
+DATA_UPLOAD_MAX_MEMORY_SIZE = MOST_BYTES
+
+# An origin with https:// says that people reach the site by HTTPS; everything that follows from it hangs on that.
+HTTPS = any(origin.startswith("https://") for origin in CSRF_TRUSTED_ORIGINS)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SECURE_SSL_REDIRECT = HTTPS
+# Programs of the same network (Airflow, health checks) ask without TLS; redirecting them would not hide their key.
+SECURE_REDIRECT_EXEMPT = [r"^health$", r"^api/"]
+SECURE_HSTS_SECONDS = 365 * 24 * 3600 if HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if PROXIES else None
+# HSTS speaks for this host only: whether its subdomains have certificates is not for the site to say.
+SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
+
+LOGIN_REDIRECT_URL = "arena:home"  # for who comes from nowhere, or asks to be led to another site
+
+# Log-ins: after so many wrong passwords for one name from one address, both together have to wait.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = datetime.timedelta(minutes=15)
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_CLIENT_IP_CALLABLE = "webapp.access.addresses.mark"
+AXES_USERNAME_CALLABLE = "webapp.access.log_ins.username"
+AXES_LOCKOUT_CALLABLE = "webapp.access.log_ins.locked_out"
+AXES_DISABLE_ACCESS_LOG = True  # who logged in when is nobody's business; wrong log-ins are forgotten with their lock
 
 LOGGING = {
     "version": 1,
@@ -109,5 +146,9 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": "INFO"},
     # httpx tells every request at INFO: the models asked would stand in the log beside the comparison's address.
-    "loggers": {"httpx": {"level": "WARNING"}, "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False}},
+    "loggers": {
+        "httpx": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
+        "django": {"handlers": ["stderr"], "level": "INFO", "propagate": False},
+    },
 }

@@ -4,11 +4,13 @@ from django.contrib import admin
 from django.urls import include, path
 
 from webapp.arena.api import api
+from webapp.bardloop_site.robots import robots
 
 urlpatterns = [
     path("", include("webapp.arena.urls")),
     path("api/", api.urls),
     path("admin/", admin.site.urls),
+    path("robots.txt", robots),
 ]
 
 handler404 = "webapp.arena.refusals.page_not_found"

@@ -1,0 +1,1 @@
+"""Who may do what how often: limits kept in the database, and keys for programs."""
