@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 LOCKS := requirements/dev.txt requirements/models.txt
+AUDITED := $(filter-out requirements/overrides.txt,$(sort $(wildcard requirements/*.txt)))
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults lint format lock clean
+.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults lint audit format lock clean
 
 demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go; SET="batch.backend=ray" changes the recipe
 	@exec $(PYTHON) -m demo up $(addprefix --set=,$(SET))
@@ -42,10 +43,13 @@ bench-serving: $(ENVIRONMENT)  ## replies against bare vLLM's, adapters against 
 bench-serving-faults: $(ENVIRONMENT)  ## rollouts, kill -9 and a full disk while streams run
 	@exec $(PYTHON) -m benchmarks.serving.faults $(OPTIONS)
 
-lint: $(ENVIRONMENT)  ## style and import rules
+lint: $(ENVIRONMENT) audit  ## style and import rules, known faults of what is installed
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	PYTHONPATH=.:plugins .venv/bin/lint-imports
+
+audit: $(ENVIRONMENT)  ## known faults of what the locks name; a database that does not answer is a warning
+	$(PYTHON) requirements/audit.py $(AUDITED)
 
 format: $(ENVIRONMENT)
 	$(PYTHON) -m ruff check --fix .
