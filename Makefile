@@ -2,9 +2,10 @@
 SHELL := /bin/bash
 PYTHON := .venv/bin/python
 LOCKS := requirements/dev.txt requirements/models.txt
+AUDITED := $(filter-out requirements/overrides.txt,$(sort $(wildcard requirements/*.txt)))
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults bench-web lint format lock clean
+.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults bench-web lint audit format lock clean
 
 demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go; SET="batch.backend=ray" changes the recipe
 	@exec $(PYTHON) -m demo up $(addprefix --set=,$(SET))
@@ -45,10 +46,13 @@ bench-serving-faults: $(ENVIRONMENT)  ## rollouts, kill -9 and a full disk while
 bench-web: $(ENVIRONMENT)  ## pages, votes and streams of the web site, 50 people at once
 	@exec $(PYTHON) -m benchmarks.web.run $(OPTIONS)
 
-lint: $(ENVIRONMENT)  ## style and import rules
+lint: $(ENVIRONMENT) audit  ## style and import rules, known faults of what is installed
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	PYTHONPATH=.:plugins .venv/bin/lint-imports
+
+audit: $(ENVIRONMENT)  ## known faults of what the locks name; a database that does not answer is a warning
+	$(PYTHON) requirements/audit.py $(AUDITED)
 
 format: $(ENVIRONMENT)
 	$(PYTHON) -m ruff check --fix .

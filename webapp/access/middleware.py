@@ -1,6 +1,6 @@
 """Before every view: whose key is it, and is there something left of the allowance?"""
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
+from asgiref.sync import iscoroutinefunction
 from django.conf import settings
 from django.db import close_old_connections
 from django.http import JsonResponse
@@ -16,25 +16,23 @@ from webapp.arena.refusals import Refusal, refused
 class AccessMiddleware:
     """Sets `request.program`; answers 401 to a wrong key and 429 to who is too fast. The views know nothing of it."""
 
-    sync_capable = True
-    async_capable = True
+    async_capable = False
+    """It stands last, so the whole chain runs in one thread (docs/decisions/0012)."""
 
     def __init__(self, get_response):
         self.get_response = get_response
-        if iscoroutinefunction(get_response):
-            markcoroutinefunction(self)
 
     def __call__(self, request):
         return self.get_response(request)
 
-    async def process_view(self, request, view, arguments, keywords):
-        """An answer instead of the view's, or None. What is not counted costs no thread and no query."""
+    def process_view(self, request, view, arguments, keywords):
+        """An answer instead of the view's, or None. What is not counted costs no query."""
         request.program = None
         name = request.resolver_match.view_name
         counted = kind(name, request.method)
         if counted is None:
             return None
-        return await sync_to_async(_answer)(request, counted, by_program=name.startswith("api:"), view=view)
+        return _answer(request, counted, by_program=name.startswith("api:"), view=view)
 
 
 def _answer(request, counted: str, by_program: bool, view):

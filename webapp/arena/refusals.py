@@ -25,10 +25,6 @@ class Refusal(Exception):
 class RefusalMiddleware:
     """Turns a Refusal from a page's view into an error page, or into a notice when htmx asked."""
 
-    async_capable = False
-    """It stands last, so the whole chain runs in one thread: Django's own middleware, run asynchronously, goes to a
-    thread and back for each. Streams leave the thread with their first word (docs/decisions/0012)."""
-
     def __init__(self, get_response):
         self.get_response = get_response
 

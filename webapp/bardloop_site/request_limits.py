@@ -4,7 +4,6 @@ Django writes a whole body to disk before any of its own limits is asked; so Bod
 what is too much while it comes. The application gets an empty body and a mark instead, and RequestLimits says no.
 """
 
-from asgiref.sync import iscoroutinefunction, markcoroutinefunction, sync_to_async
 from django.http import JsonResponse
 
 from webapp.access.limits import MOST_BYTES
@@ -50,20 +49,15 @@ class BodyLimit:
 class RequestLimits:
     """Django's half. NUL is nothing that people type, and PostgreSQL cannot be asked about it."""
 
-    sync_capable = False
-    async_capable = True
-
     def __init__(self, get_response):
         self.get_response = get_response
-        markcoroutinefunction(self)
-        assert iscoroutinefunction(get_response), "the site runs under ASGI"
 
-    async def __call__(self, request):
+    def __call__(self, request):
         if request.scope.get(MARK):
-            return await sync_to_async(_refuse)(request, TOO_LARGE)
+            return _refuse(request, TOO_LARGE)
         if "\0" in request.path or "%00" in request.META["QUERY_STRING"]:
-            return await sync_to_async(_refuse)(request, NUL)
-        return await self.get_response(request)
+            return _refuse(request, NUL)
+        return self.get_response(request)
 
 
 def _refuse(request, refusal: Refusal):

@@ -61,8 +61,8 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "webapp.bardloop_site.request_limits.RequestLimits",
     "webapp.arena.refusals.RefusalMiddleware",
-    "webapp.access.middleware.AccessMiddleware",
     "axes.middleware.AxesMiddleware",
+    "webapp.access.middleware.AccessMiddleware",
 ]
 ROOT_URLCONF = "webapp.bardloop_site.urls"
 ASGI_APPLICATION = "webapp.bardloop_site.asgi.application"
