@@ -102,3 +102,8 @@ def test_a_wrong_file_is_told_in_one_line(command, tmp_path):
     ran = _run(command, path)
     assert ran.returncode == 1 and ran.stdout == ""
     assert f"{path}, row 1: winner is 'draw'" in ran.stderr and len(ran.stderr.splitlines()) == 1
+
+
+def test_the_mathematics_knows_no_django():
+    program = "import sys, webapp.insights.ratings.report; sys.exit('django' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, env=NO_SITE).returncode == 0
