@@ -8,7 +8,7 @@ from serving.refusal import Refused
 from serving.rollouts import roster
 from serving.rollouts.rollout import Asked
 from serving.rollouts.states import Observed
-from tests.serving.scene import FIRST, SECOND, SLOWLY, THIRD
+from tests.serving.scene import AT_ONCE, FIRST, SECOND, SLOWLY, THIRD, Scene
 
 
 def test_a_version_that_one_replica_cannot_hold_is_live_on_none(run):

@@ -11,12 +11,12 @@ from ninja.security import SessionAuthIsStaff
 from pydantic import Field, model_validator
 
 from contracts.recipe import Gate
-from webapp.arena.vote_export import ExportKey
+from webapp.access.keys import ProgramKeyAuth
 from webapp.insights.gate import Numbers, Path, judge
 from webapp.insights.gate_rules import rules_of
 from webapp.insights.gate_votes import Cast, first_opponent, read_votes
 
-router = Router(auth=[SessionAuthIsStaff(csrf=False), ExportKey()])
+router = Router(auth=[SessionAuthIsStaff(csrf=False), ProgramKeyAuth("statistics")])
 
 
 class Candidate(Schema):
@@ -53,7 +53,7 @@ class GateAnswer(Schema):
     """For a chart."""
 
 
-@router.get("", response=GateAnswer, summary="May the new version take over? (staff, export key)")
+@router.get("", response=GateAnswer, summary="May the new version take over? (staff, key)")
 def read_gate(request, question: Query[Candidate]):
     """Ask as often as you like: looking spoils nothing.
 
