@@ -64,6 +64,14 @@ def test_fastchats_whole_row_is_read_and_our_side_is_followed(tmp_path):
     assert np.allclose(fit(turned).values, fit(plain).values, equal_nan=True)
 
 
+def test_other_columns_of_a_csv_may_hold_anything(tmp_path):
+    path = tmp_path / "battles.csv"
+    rows = [f'{number},a,b,"Hail,\n""traveller""!",tie\n' for number in range(100_000)]
+    path.write_text("turn,model_a,model_b,said,winner\n" + "".join(rows) + "none,a,b,,model_b\n")
+    found = read(path)
+    assert found.votes == 100_001 and found.outcome[-2:].tolist() == [Outcome.TIE, Outcome.RIGHT]
+
+
 @pytest.mark.parametrize("kind", [".json", ".jsonl", ".csv", ".parquet"])
 @pytest.mark.parametrize(
     ("wrong", "said"),
@@ -97,6 +105,8 @@ def test_a_count_is_a_whole_number_from_1(tmp_path, count):
         ("battles.jsonl", "\n7\n", "row 2: expected an object with model_a, model_b, winner"),
         ("battles.jsonl", '{"model_a": "a", "winner": ["tie"], "model_b": "b"}', "row 1: winner is"),
         ("battles.csv", "model_a,model_b\na,b\n", "no column winner"),
+        ("battles.csv", "x\n1\n", "no column model_a, model_b, winner"),
+        ("battles.csv", "", "not a .csv file that can be read"),
         ("battles.parquet", "no parquet", "not a .parquet file that can be read"),
     ],
 )

@@ -120,10 +120,11 @@ def _warnings(names, groups, strong, votes, never_lost, never_won, rated) -> tup
         warnings.append(f"never lost: {listed(names[never_lost])}")
     if never_won.any():
         warnings.append(f"never won: {listed(names[never_won])}")
-    left_out = int(np.count_nonzero(votes > 0)) - len(rated)
-    if left_out:
+    left_out = votes > 0
+    left_out[rated] = False
+    if left_out.any():
         kept = (
             f"rated: the {len(rated)} models of the largest group with wins both ways" if len(rated) else "none rated"
         )
-        warnings.append(f"{left_out} models with votes have no finite rating beside the others; {kept}")
+        warnings.append(f"no finite rating beside the others, in spite of votes: {listed(names[left_out])}; {kept}")
     return tuple(warnings)

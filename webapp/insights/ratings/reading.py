@@ -88,10 +88,16 @@ def _cut(row: dict) -> tuple:
 
 def _csv(path: pathlib.Path) -> tuple[dict[str, list], Sequence[int]]:
     """Row 1 is the one after the heading."""
-    text = pyarrow.csv.ConvertOptions(
-        column_types={name: pyarrow.string() for name in COLUMNS}, null_values=[""], strings_can_be_null=True
+    lines = pyarrow.csv.ParseOptions(newlines_in_values=True)  # in columns that are ignored: conversations
+    with pyarrow.csv.open_csv(path, parse_options=lines) as file:
+        there = [name for name in COLUMNS if name in file.schema.names]
+    kept = pyarrow.csv.ConvertOptions(
+        include_columns=there,
+        column_types={name: pyarrow.string() for name in there},
+        null_values=[""],
+        strings_can_be_null=True,
     )
-    return _table(path, pyarrow.csv.read_csv(path, convert_options=text))
+    return _table(path, pyarrow.csv.read_csv(path, parse_options=lines, convert_options=kept))
 
 
 def _parquet(path: pathlib.Path) -> tuple[dict[str, list], Sequence[int]]:
