@@ -44,7 +44,7 @@ class GateAnswer(Schema):
     decided_after: int | None
     """Closed voters at the moment of the decision; later ones change nothing."""
     decided_votes: int
-    """Votes that prefer one or call it a tie, those beyond what counts of a voter too."""
+    """That prefer one or call it a tie, those beyond what counts of a voter too; until `max_voters` are closed."""
     both_bad: int
     numbers: Numbers
     rules: Gate
@@ -61,7 +61,7 @@ def read_gate(request, question: Query[Candidate]):
     """
     rules = rules_of(question.candidate.split("@")[0])
     against = question.stable or first_opponent(question.candidate)
-    cast: Cast = read_votes(question.candidate, against or "", rules.votes_per_voter, rules.tags)
+    cast: Cast = read_votes(question.candidate, against or "", rules)
     verdict = judge(cast.votes, rules, rules.tags, now=timezone.now().timestamp())
     return {
         "candidate": question.candidate,

@@ -3,12 +3,15 @@
 In: the names of two models. Out: arrays, with no more of each voter than can count; and how many votes there are.
 """
 
-from collections.abc import Iterator, Sequence
+import collections
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+from django.db import transaction
 from django.db.models import Min, Q
 
+from contracts.recipe import Gate
 from webapp.arena.models import Choice, Vote
 from webapp.insights.gate import Votes
 
@@ -27,32 +30,60 @@ class Cast:
     both_bad: int
 
 
-def read_votes(candidate: str, against: str, cap: int, tags: Sequence[str]) -> Cast:
-    """Votes where these two met, `cap` decided ones of each voter; columns of `tagged` are `tags`, upper case or lower.
+def read_votes(candidate: str, against: str, rules: Gate) -> Cast:
+    """Votes where these two met; the columns of `tagged` are `rules.tags`, upper case or lower.
 
-    Votes without a voter, of programs, are one voter's.
+    Reads no further than where `rules.max_voters` voters are closed: what comes later changes nothing, however much it
+    is. Votes without a voter, of programs, are one voter's.
     """
-    column = {tag.casefold(): number for number, tag in enumerate(tags)}
-    voters, cast_by = {}, []
+    column = {tag.casefold(): number for number, tag in enumerate(rules.tags)}
+    voters = _Voters(rules.votes_per_voter, rules.voter_window_hours * 3600)
     who, score, at, tagged, both_bad = [], [], [], [], 0
-    for voter, choice, left, created_at, scene_tags in _rows(candidate, against):
-        if choice == Choice.BOTHBAD:
-            both_bad += 1
-            continue
-        number = voters.setdefault(voter, len(voters))
-        if number == len(cast_by):
-            cast_by.append(0)
-        cast_by[number] += 1
-        if cast_by[number] <= cap:
-            who.append(number)
-            score.append(0.5 if choice == Choice.TIE else float((choice == Choice.LEFT) == (left == candidate)))
-            at.append(created_at.timestamp())
-            tagged.append([column[tag.casefold()] for tag in scene_tags if tag.casefold() in column])
-    has = np.zeros((len(who), len(tags)), bool)
+    with transaction.atomic():  # else PostgreSQL writes down all rows before it gives the first
+        for voter, choice, left, created_at, scene_tags in _rows(candidate, against):
+            if choice == Choice.BOTHBAD:
+                both_bad += 1
+                continue
+            number, counts = voters.see(voter, created_at.timestamp())
+            if counts:
+                who.append(number)
+                score.append(0.5 if choice == Choice.TIE else float((choice == Choice.LEFT) == (left == candidate)))
+                at.append(created_at.timestamp())
+                tagged.append([column[tag.casefold()] for tag in scene_tags if tag.casefold() in column])
+            if voters.closed >= rules.max_voters:
+                break
+    has = np.zeros((len(who), len(rules.tags)), bool)
     for row, columns in enumerate(tagged):
         has[row, columns] = True
     votes = Votes(np.array(who, int), np.array(score, float), np.array(at, float), has)
-    return Cast(votes, decided=sum(cast_by), both_bad=both_bad)
+    return Cast(votes, decided=voters.decided, both_bad=both_bad)
+
+
+class _Voters:
+    """Who has voted how often, and how many of them are closed, vote by vote."""
+
+    def __init__(self, cap: int, window_s: float):
+        self.closed = self.decided = 0
+        self._cap, self._window_s = cap, window_s
+        self._numbers: dict = {}
+        self._votes: list[int] = []
+        self._waited_for: collections.deque[tuple[float, int]] = collections.deque()
+
+    def see(self, voter, at: float) -> tuple[int, bool]:
+        """The voter's number, and whether this vote is among the first of theirs."""
+        while self._waited_for and self._waited_for[0][0] < at:
+            _, late = self._waited_for.popleft()
+            if self._votes[late] < self._cap:
+                self.closed += 1
+                self._votes[late] = self._cap  # what they say now is not looked at
+        number = self._numbers.setdefault(voter, len(self._numbers))
+        if number == len(self._votes):
+            self._votes.append(0)
+            self._waited_for.append((at + self._window_s, number))
+        self.decided += 1
+        self._votes[number] += 1
+        self.closed += self._votes[number] == self._cap
+        return number, self._votes[number] <= self._cap
 
 
 def first_opponent(candidate: str) -> str | None:

@@ -1,5 +1,6 @@
 """GET /api/gate: the votes in the database, judged by the recipe's rules."""
 
+import time
 import uuid
 
 import pytest
@@ -24,20 +25,22 @@ def cast(site: Site, who: str, votes: int = 5, against=STABLE, voter="", tags=()
     return voter
 
 
-def _insert(site: Site, left: str, right: str, choice: str, voter: str | None, tags: list[str], hours_ago: float):
-    """A complete comparison and its vote, as rows of the database."""
+def _insert(site: Site, left: str, right: str, choice: str, voter: str | None, tags: list, hours_ago: float, copies=1):
+    """Complete comparisons and their votes, as rows of the database. `voter` "anybody": another one each time."""
     site.rows(
         """
         WITH comparison AS (
             INSERT INTO arena_comparison (id, scene, title, tags, player, character, posts, messages, asked_left,
                 asked_right, model_left, model_right, reply_left, reply_right, state, failure, created_at, completed_at)
-            VALUES (gen_random_uuid(), '', 'A test', %s, 'Ann', 'Ben', '[]', '[]', %s, %s, %s, %s, 'One.', 'Two.',
-                'complete', '', now(), now())
+            SELECT gen_random_uuid(), '', 'A test', %s::text[], 'Ann', 'Ben', '[]', '[]', %s, %s, %s, %s, 'One.',
+                'Two.', 'complete', '', now(), now() FROM generate_series(1, %s)
             RETURNING id)
         INSERT INTO arena_vote (comparison_id, choice, voter, dwell_ms, created_at)
-        SELECT id, %s, %s, 1, now() - %s * interval '1 hour' FROM comparison
+        SELECT id, %s, CASE %s WHEN 'anybody' THEN gen_random_uuid() ELSE %s::uuid END, 1,
+            now() - %s * interval '1 hour' FROM comparison
         """,
-        *(tags, left, right, left, right, choice, voter, hours_ago),
+        *(tags, left, right, left, right, copies, choice),
+        *(voter, None if voter == "anybody" else voter, hours_ago),
     )
 
 
@@ -119,6 +122,19 @@ def test_who_has_few_votes_counts_when_the_window_is_over(visitor, site):
     cast(site, "tie", votes=1, hours_ago=RULES.voter_window_hours + 0.1)
     numbers = ask(visitor)["numbers"]
     assert (numbers["voters"], numbers["voters_open"], numbers["score"]) == (1, 1, 0.5)
+
+
+def test_what_comes_after_the_last_voter_is_not_read(visitor, site):
+    """Fifty thousand votes more than the gate needs: it says what it said before, and as quickly."""
+    for number in range(2 * RULES.max_voters):
+        cast(site, "candidate" if number % 2 else "other", votes=1, hours_ago=90 - number / 10)
+    before = ask(visitor)
+    assert (before["code"], before["decided_after"]) == ("too_many_voters", RULES.max_voters)
+    _insert(site, VERSION, STABLE, "left", "anybody", ["Horror"], hours_ago=0, copies=50_000)
+    site.rows("ANALYZE arena_comparison, arena_vote")
+    began = time.monotonic()
+    assert ask(visitor) == before
+    assert time.monotonic() - began < 1
 
 
 def test_an_adapter_without_a_recipe_is_told(visitor):
