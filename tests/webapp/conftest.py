@@ -19,11 +19,12 @@ from demo.postgres import start
 from tests.ports import free_port
 from tests.webapp.scripted_engine import KEY, ScriptedEngine
 from tests.webapp.site import Site
+from webapp.access.limits import DEFAULTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSWORD = "only-for-the-tests"
 EXPORT_KEY = "reads-the-votes"
-UNHURRIED = "start/address=100000,write/address=100000,vote/address=100000,api/address=100000,login/address=100000"
+UNHURRIED = ",".join(f"{limit}=100000" for limit in DEFAULTS)
 """All visitors of the tests share one address, and tests are faster than a school."""
 
 
