@@ -9,7 +9,7 @@ import pytest
 from contracts.recipe import Gate
 from tests.webapp.gate.people import HOUR, crowd, decisions, ever_reached
 from webapp.insights.gate import Votes, close_voters, decide, judge
-from webapp.insights.gate.betting import interval_at_all_times
+from webapp.insights.gate.betting import interval_at_all_times, log_capital
 
 RULES = Gate(max_voters=300)
 BOUNDARY = 0.5 + RULES.margin
@@ -47,15 +47,20 @@ def test_false_promotions_are_as_rare_as_the_recipe_says(at_the_boundary):
 
 
 def test_a_test_for_a_fixed_number_of_votes_would_promote_falsely_far_more_often():
-    """The same people, judged by a one-sided z-test over all their votes, looked at after each from the 100th on."""
-    people, passed = crowd(np.random.default_rng(21), 200, 300, BOUNDARY), 0
+    """The same people, judged by a one-sided z-test over all their votes, looked at after each from the 100th on.
+
+    So would the gate's own bets, were every vote an observation: those of a heavy voter depend on each other.
+    """
+    people, passed, on_votes = crowd(np.random.default_rng(21), 200, 300, BOUNDARY), 0, 0
     for number in range(people.runs):
         score = people.run(number).score
         n = np.arange(1, len(score) + 1)
         mean = np.cumsum(score) / n
         spread = np.sqrt(np.maximum(np.cumsum(score**2) / n - mean**2, 1e-9) / n)
         passed += ((mean - BOUNDARY > 1.645 * spread) & (n >= RULES.min_votes)).any()
+        on_votes += log_capital(score, BOUNDARY, above=True).max() >= -np.log(RULES.alpha)
     assert passed / people.runs > 6 * RULES.alpha
+    assert on_votes / people.runs > 6 * RULES.alpha
 
 
 def test_a_candidate_that_is_good_enough_is_as_rarely_given_up_as_the_recipe_says(at_the_boundary):
