@@ -128,6 +128,11 @@ SILENCED_SYSTEM_CHECKS = ["security.W005", "security.W021"]
 LOGIN_REDIRECT_URL = "arena:home"  # for who comes from nowhere, or asks to be led to another site
 
 # Log-ins: after so many wrong passwords for one name from one address, both together have to wait.
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+]
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = datetime.timedelta(minutes=15)

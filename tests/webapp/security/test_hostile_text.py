@@ -25,13 +25,15 @@ MARKUP = re.compile(r"<script>window|<img src=x|<svg onload|<b onclick|href=\"ja
 
 
 @pytest.fixture
-def hostile(visitor, engine, site) -> str:
+def hostile(visitor, engine, site):
     """The address of a comparison of nothing but hostile text, voted on."""
     engine.scripts[BASE].reply = engine.scripts[ALIAS].reply = REPLY
     address = visitor.submit("/write/", **OWN).headers["Location"]
     assert visitor.steps(address)[-1].name == "done"
     visitor.vote(address, "left")
-    return address
+    visitor.submit("/admin/login/", username=SCRIPT, password="wrong")  # stands among the log-ins that failed
+    yield address
+    site.rows("DELETE FROM axes_accessattempt")
 
 
 @pytest.fixture
@@ -65,7 +67,7 @@ def test_it_works(visitor, site, hostile, keyed):
         assert answer.status_code == 200, path
         assert not MARKUP.search(answer.text), path
         shown += "&lt;script&gt;window" in answer.text
-    assert shown >= 4  # the comparison's page, two lists and their rows: not merely left out
+    assert shown >= 5  # the comparison, its row, lists of comparisons, keys and failed log-ins: not merely left out
 
 
 @pytest.mark.parametrize(

@@ -66,3 +66,10 @@ def test_neither_address_nor_password_is_kept(by_https, locks):
 def test_hostile_names(by_https, locks, username):
     page = attempt(by_https, "wrong", username=username)
     assert page.status_code == 200 and "<script>x" not in page.text
+
+
+def test_a_new_password_has_to_be_a_good_one(visitor, site):
+    visitor.log_in("admin", site.password)
+    for new, says in (("short", "at least 12 characters"), ("1qaz2wsx3edc", "too common")):
+        fields = {"old_password": site.password, "new_password1": new, "new_password2": new}
+        assert says in visitor.submit("/admin/password_change/", **fields).text
