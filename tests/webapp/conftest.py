@@ -23,6 +23,7 @@ from tests.webapp.site import Site
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSWORD = "only-for-the-tests"
 EXPORT_KEY = "reads-the-votes"
+EMPTY = "DELETE FROM arena_vote; DELETE FROM arena_turn; DELETE FROM arena_comparison"
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +78,7 @@ def running_site(site_environment):
 @pytest.fixture
 def site(running_site) -> Site:
     """The site without comparisons and votes."""
-    running_site.rows("DELETE FROM arena_vote; DELETE FROM arena_comparison")
+    running_site.rows(EMPTY)
     return running_site
 
 

@@ -20,7 +20,9 @@ def test_it_works(visitor, site):
     assert set(body) == {"id", "title", "player", "character", "left", "right"}
     assert {body["left"], body["right"]} == {BASE_REPLY, ADAPTER_REPLY}
     assert (body["player"], body["character"]) == ("Josie Tarr", "Deputy Mercer")
-    assert site.rows("SELECT id::text, state, voter FROM arena_comparison") == [(body["id"], "complete", None)]
+    assert site.rows(
+        "SELECT c.id::text, state, voter FROM arena_comparison c JOIN arena_turn ON c.id = comparison_id"
+    ) == [(body["id"], "complete", None)]
 
 
 def test_no_names_before_the_vote(visitor):
@@ -81,7 +83,7 @@ def test_one_failing_side_fails_it(visitor, site, engine):
     engine.scripts[ALIAS].break_after = 2
     answer = visitor.post("/api/compare", json={})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "cut_off")
-    assert site.rows("SELECT state, failure FROM arena_comparison") == [("failed", "cut_off")]
+    assert site.rows("SELECT state, failure FROM arena_turn") == [("failed", "cut_off")]
 
 
 def test_openapi_document(visitor):

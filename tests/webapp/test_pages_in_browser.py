@@ -51,9 +51,10 @@ def begin(page, slug: str = "water-rights") -> None:
 
 
 def vote(page, choice: str) -> None:
-    """Wait for both replies and vote."""
+    """Wait for both replies, vote, and be told who was who."""
     page.locator("#votes:enabled").wait_for()
     page.get_by_test_id(f"vote-{choice}").click()
+    page.get_by_test_id("show").click()
     page.get_by_test_id("reveal").wait_for()
 
 
@@ -61,7 +62,7 @@ def test_it_works(page, site):
     begin(page)
     vote(page, "left")
     ((left, choice),) = site.rows(
-        "SELECT model_left, choice FROM arena_vote JOIN arena_comparison ON id = comparison_id"
+        "SELECT model_left, choice FROM arena_vote JOIN arena_comparison c ON c.id = comparison_id"
     )
     assert choice == "left"
     assert page.get_by_test_id("model-left").inner_text() == left
@@ -89,16 +90,22 @@ def test_votes_by_key(page, site, key, choice):
     begin(page)
     page.locator("#votes:enabled").wait_for()
     page.keyboard.press(key)
-    page.get_by_test_id("reveal").wait_for()
-    assert site.rows("SELECT choice FROM arena_vote") == [(choice,)]
+    page.get_by_test_id("why").wait_for()
     assert page.evaluate("document.activeElement.id") == "reveal"
+    page.locator("#show:enabled").wait_for()
+    page.keyboard.press("s")
+    page.get_by_test_id("reveal").wait_for()
+    assert site.rows("SELECT choice, reasons, comment FROM arena_vote") == [(choice, [], "")]
+    assert page.evaluate("document.activeElement.id") == "reveal"
+    page.keyboard.press("n")
+    page.locator("#votes:disabled").wait_for()
 
 
 def test_a_double_click_is_one_vote(page, site):
     begin(page)
     page.locator("#votes:enabled").wait_for()
     page.get_by_test_id("vote-tie").dblclick()
-    page.get_by_test_id("reveal").wait_for()
+    page.get_by_test_id("why").wait_for()
     assert site.rows("SELECT count(*) FROM arena_vote") == [(1,)]
 
 
@@ -204,9 +211,13 @@ def test_phone(phone, site):
         assert box["y"] + box["height"] <= 844 and box["height"] >= 44  # in reach at once, and large enough to hit
     phone.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     phone.get_by_test_id("vote-right").tap()
+    phone.get_by_test_id("why").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
+    phone.get_by_test_id("reason-right.prose").tap()
+    phone.get_by_test_id("show").tap()
     phone.get_by_test_id("reveal").wait_for()
     phone.wait_for_function("document.getElementById('reveal').getBoundingClientRect().top >= 0")  # brought into view
-    assert site.rows("SELECT choice FROM arena_vote") == [("right",)]
+    assert site.rows("SELECT choice, reasons FROM arena_vote") == [("right", ["right.prose"])]
 
 
 def test_statistics_in_the_admin(page, site):

@@ -52,13 +52,14 @@ def test_only_for_staff(visitor):
 def test_votes_and_comparisons_are_read_only(staff, site):
     compared = staff.post("/api/compare", json={}).json()
     staff.post(f"/api/vote/{compared['id']}/left")
-    for model in ("vote", "comparison"):
+    ((vote,),) = site.rows("SELECT id FROM arena_vote")
+    for model, key in (("vote", vote), ("comparison", compared["id"])):
         assert staff.get(f"/admin/arena/{model}/").status_code == 200
         assert staff.get(f"/admin/arena/{model}/add/").status_code == 403
-        page = staff.get(f"/admin/arena/{model}/{compared['id']}/change/")
+        page = staff.get(f"/admin/arena/{model}/{key}/change/")
         assert page.status_code == 200 and 'name="_save"' not in page.text
-        assert staff.submit(f"/admin/arena/{model}/{compared['id']}/change/", choice="right").status_code == 403
-        assert staff.submit(f"/admin/arena/{model}/{compared['id']}/delete/", post="yes").status_code == 403
+        assert staff.submit(f"/admin/arena/{model}/{key}/change/", choice="right").status_code == 403
+        assert staff.submit(f"/admin/arena/{model}/{key}/delete/", post="yes").status_code == 403
     assert site.rows("SELECT choice FROM arena_vote") == [("left",)]
 
 

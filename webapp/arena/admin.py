@@ -1,14 +1,14 @@
-"""Comparisons and votes in the admin: to read and to search, never to change."""
+"""Comparisons, turns and votes in the admin: to read and to search, never to change."""
 
 from django.contrib import admin
 
-from webapp.arena.models import Comparison, Vote
+from webapp.arena.models import Comparison, Turn, Vote
 
 
 class ReadOnly(admin.ModelAdmin):
     """What voters said stands as they said it: nobody adds, changes or deletes it here."""
 
-    def has_add_permission(self, request):
+    def has_add_permission(self, request, obj=None):
         """No."""
         return False
 
@@ -21,24 +21,35 @@ class ReadOnly(admin.ModelAdmin):
         return False
 
 
+class Turns(admin.StackedInline):
+    """All turns of a comparison, the tries that failed too."""
+
+    model = Turn
+    extra = 0
+    can_delete = False
+    has_add_permission = ReadOnly.has_add_permission
+    has_change_permission = ReadOnly.has_change_permission
+
+
 @admin.register(Comparison)
 class ComparisonAdmin(ReadOnly):
     """All comparisons, the newest first."""
 
-    list_display = ["title", "state", "failure", "model_left", "model_right", "created_at"]
-    list_filter = ["state", "failure", "created_at"]
-    search_fields = ["title", "posts", "reply_left", "reply_right"]
+    list_display = ["title", "pair", "model_left", "model_right", "names_maker", "created_at"]
+    list_filter = ["pair", "names_maker", "turns__state", "created_at"]
+    search_fields = ["title", "posts", "turns__post", "turns__reply_left", "turns__reply_right"]
     ordering = ["-created_at"]
+    inlines = [Turns]
 
 
 @admin.register(Vote)
 class VoteAdmin(ReadOnly):
     """All votes, the newest first."""
 
-    list_display = ["comparison", "choice", "left", "right", "dwell_ms", "created_at"]
-    list_filter = ["choice", "created_at"]
+    list_display = ["comparison", "choice", "left", "right", "dwell_ms", "withdrawn_at", "left_out", "created_at"]
+    list_filter = ["choice", "left_out", "created_at"]
     list_select_related = ["comparison"]
-    search_fields = ["comparison__title"]
+    search_fields = ["comparison__title", "comment"]
     ordering = ["-created_at"]
 
     @admin.display(description="left")

@@ -114,17 +114,18 @@ async def compare(request, payload: CompareRequest):
     opening = _opening(payload)
     sides = draw(await served_pairs())
     comparison = await in_database(comparing.open_comparison, opening, sides, None)
-    comparison = await in_database(comparing.claim, comparison.pk)
-    async with aclosing(write(comparison, FOR_PROGRAMS)) as steps:
-        async for _ in steps:
-            pass
+    turn = await in_database(comparing.claim, comparison.pk)
+    replies = {"left": "", "right": ""}
+    async with aclosing(write(turn, FOR_PROGRAMS)) as steps:
+        async for step in steps:
+            replies["left"] += step.left
+            replies["right"] += step.right
     return {
         "id": comparison.pk,
         "title": comparison.title,
         "player": comparison.player,
         "character": comparison.character,
-        "left": comparison.reply_left,
-        "right": comparison.reply_right,
+        **replies,
     }
 
 
@@ -135,10 +136,9 @@ async def compare(request, payload: CompareRequest):
 )
 def vote(request, comparison_id: uuid.UUID, choice: str):
     """`choice` is left, right, tie or bothbad. One vote a comparison: a second gets 409."""
-    comparison = voting.cast(comparison_id, choice, voter=None)
-    revealed = voting.reveal(comparison)
+    revealed = voting.reveal(voting.cast(comparison_id, choice, voter=None, told=True))
     return {
-        "id": comparison.pk,
+        "id": comparison_id,
         "choice": revealed.choice,
         "left": {"name": revealed.left.name, "role": revealed.left.role},
         "right": {"name": revealed.right.name, "role": revealed.right.role},

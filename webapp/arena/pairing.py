@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from webapp.arena.engine import ServedPair
 
+BASE_STABLE = "base-stable"
+"""A base model and the version of an adapter that its alias stands for."""
+
 
 @dataclass(frozen=True)
 class Draw:
@@ -13,6 +16,8 @@ class Draw:
 
     left: str
     right: str
+    pair: str
+    """The kind of meeting, e.g. `base-stable`."""
 
 
 def draw(pairs: Sequence[ServedPair]) -> Draw:
@@ -21,4 +26,4 @@ def draw(pairs: Sequence[ServedPair]) -> Draw:
     sides = [pair.base, pair.adapter]
     if secrets.randbelow(2):
         sides.reverse()
-    return Draw(*sides)
+    return Draw(*sides, pair=BASE_STABLE)
