@@ -6,6 +6,7 @@ import pathlib
 import dj_database_url
 from csp.constants import NONE, SELF
 
+from webapp.arena.consent import terms_from_environment
 from webapp.bardloop_site.environment import address, number, required, words
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
@@ -24,6 +25,9 @@ REPLY_TIMEOUT_S = number("BARDLOOP_REPLY_TIMEOUT_S", 180, 1, 3600)
 
 # --- programs that read the votes -----------------------------------------------------------------------------
 EXPORT_KEY = os.environ.get("BARDLOOP_EXPORT_KEY", "")
+
+# --- the people who vote --------------------------------------------------------------------------------------
+TERMS = terms_from_environment()
 
 # --- the site -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -51,6 +55,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "webapp.arena.refusals.RefusalMiddleware",
+    "webapp.arena.gatekeeping.ConsentMiddleware",
 ]
 ROOT_URLCONF = "webapp.bardloop_site.urls"
 ASGI_APPLICATION = "webapp.bardloop_site.asgi.application"

@@ -6,6 +6,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from webapp.arena import comparing, voter
 from webapp.arena.models import Comparison
+from webapp.arena.refusals import Refusal
 from webapp.arena.views.stage import context
 from webapp.arena.views.start import begin
 
@@ -21,7 +22,10 @@ def comparison(request, comparison_id):
 @require_POST
 def again(request, comparison_id):
     """The same scene once more: a new comparison, with a new draw."""
-    return begin(request, comparing.find(comparison_id).opening())
+    opening = comparing.find(comparison_id).opening()
+    if not opening.posts:
+        raise Refusal(409, "erased", "This scene was erased. Start another one.")
+    return begin(request, opening)
 
 
 def changed(request, comparison: Comparison, who):

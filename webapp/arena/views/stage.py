@@ -61,6 +61,8 @@ def _shown(so_far: Story) -> Turn:
 
 def _state(turn: Turn, vote: Vote | None, voted: bool) -> str:
     """The turn's state; `why` from the vote to the reveal, `voted` after it, `closed` where others voted."""
+    if turn.state == State.ERASED:
+        return turn.state
     if vote:
         return "voted" if vote.revealed_at else "why"
     return "closed" if voted else turn.state
@@ -93,7 +95,7 @@ def _reasons(name: str, codes: dict[str, str], vote: Vote | None) -> list[dict]:
 
 def _own_post(comparison: Comparison, turn: Turn) -> str:
     """The post that `turn` answers, where the person may edit it."""
-    if not may_edit(comparison, turn):
+    if turn.state == State.ERASED or not may_edit(comparison, turn):
         return ""
     return turn.post or comparison.posts[-1]["text"]
 
