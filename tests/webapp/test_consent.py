@@ -5,6 +5,8 @@ import re
 import pytest
 
 from tests.webapp.conftest import serve
+from tests.webapp.site import Site
+from tests.webapp.test_pages_in_browser import PHONE, opened, serious_faults
 
 
 @pytest.fixture(scope="module")
@@ -74,3 +76,16 @@ def test_programs_staff_and_ones_own_data_have_their_own_doors(newcomer):
 def test_without_terms_nobody_is_asked(visitor):
     assert visitor.get("/").status_code == 200
     assert visitor.get("/welcome/").headers["Location"] == "/"
+
+
+@pytest.mark.slow
+def test_the_page_on_a_phone(browser, strict_url, site):
+    strict = Site(strict_url, site.database_url, site.password)
+    with opened(browser, strict, bypass_csp=True, **PHONE) as page:
+        page.goto("/?tag=Western")
+        assert serious_faults(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        page.get_by_test_id("age").check()
+        page.get_by_test_id("agree").check()
+        page.get_by_test_id("enter").click()
+        page.wait_for_url("**/?tag=Western")
