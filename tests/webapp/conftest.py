@@ -24,7 +24,7 @@ from tests.webapp.site import Site
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSWORD = "only-for-the-tests"
 EXPORT_KEY = "reads-the-votes"
-EMPTY = "DELETE FROM arena_vote; DELETE FROM arena_turn; DELETE FROM arena_comparison"
+EMPTY = "DELETE FROM arena_invitation; DELETE FROM arena_vote; DELETE FROM arena_turn; DELETE FROM arena_comparison"
 
 
 @pytest.fixture(scope="session")

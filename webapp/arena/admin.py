@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 
-from webapp.arena.models import Comparison, Turn, Vote
+from webapp.arena.models import Comparison, PairWeight, Turn, Vote
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -61,3 +61,15 @@ class VoteAdmin(ReadOnly):
     def right(self, vote):
         """Who stood right."""
         return vote.comparison.model_right
+
+
+@admin.register(PairWeight)
+class PairWeightAdmin(admin.ModelAdmin):
+    """How often who meets whom. The kinds are fixed; their weights are the operator's."""
+
+    list_display = ["__str__", "kind", "weight"]
+    list_editable = ["weight"]
+    readonly_fields = ["kind"]
+    ordering = ["kind"]
+    has_add_permission = ReadOnly.has_add_permission
+    has_delete_permission = ReadOnly.has_delete_permission

@@ -22,6 +22,7 @@ from webapp.arena.engine import served_pairs
 from webapp.arena.models import Choice
 from webapp.arena.pairing import draw
 from webapp.arena.refusals import Refusal
+from webapp.arena.sharing import weights
 from webapp.arena.vote_export import router as votes
 from webapp.arena.writing import FOR_PROGRAMS, in_database, write
 from webapp.insights.statistics import Statistics, statistics
@@ -112,7 +113,7 @@ class Refused(Schema):
 async def compare(request, payload: CompareRequest):
     """Both models answer the same scene, at the same time. Returns when both replies are complete."""
     opening = _opening(payload)
-    sides = draw(await served_pairs())
+    sides = draw(await served_pairs(), await in_database(weights))
     comparison = await in_database(comparing.open_comparison, opening, sides, None)
     turn = await in_database(comparing.claim, comparison.pk)
     replies = {"left": "", "right": ""}

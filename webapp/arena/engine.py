@@ -8,7 +8,7 @@ import json
 import ssl
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +22,8 @@ MESSAGES = {
     "Try again in a minute.",
     "no_adapter": "No trained adapter is live yet, so there are no two storytellers to compare. The first one appears "
     "when its training has finished. Try again in a few minutes.",
+    "no_pair": "None of the meetings that the operator wants can be played now: another version has to be loaded "
+    "first. Try again later.",
     "key_refused": "The inference engine does not accept this site's key. The operator has to check BARDLOOP_API_KEY.",
     "timeout": "The storytellers took too long to answer. Try again in a minute.",
     "busy": "The storytellers are busy with other scenes. Try again in a minute.",
@@ -54,6 +56,10 @@ class ServedPair:
 
     base: str
     adapter: str
+    stable: str
+    """The version that the alias stands for."""
+    others: tuple[str, ...]
+    """Its further versions that are loaded: on trial, or older."""
 
 
 def is_adapter_version(name: str) -> bool:
@@ -73,16 +79,26 @@ async def served_pairs() -> list[ServedPair]:
             if response.status_code in (502, 503, 504):
                 raise EngineFault("unreachable", f"/v1/models: HTTP {response.status_code}")
             _check_status(response.status_code, "/v1/models")
-            entries = {entry["id"]: entry.get("parent") for entry in response.json()["data"]}
+            listed = response.json()["data"]
+            entries = {entry["id"]: entry.get("parent") for entry in listed}
+            roots = {entry["id"]: entry.get("root") or entry["id"] for entry in listed}
         except httpx.HTTPError as error:
             raise _fault(error, "/v1/models") from error
         except (ValueError, KeyError, TypeError) as error:
             raise EngineFault("engine_error", f"/v1/models is not a list of models: {error!r}") from error
     aliases = {name: parent for name, parent in entries.items() if parent and not is_adapter_version(name)}
-    pairs = [ServedPair(parent, alias) for alias, parent in aliases.items() if parent in entries]
+    pairs = [
+        ServedPair(parent, alias, roots[alias], _others(alias, roots[alias], entries))
+        for alias, parent in aliases.items()
+        if parent in entries
+    ]
     if not pairs:
         raise EngineFault("no_adapter", f"/v1/models lists {', '.join(entries) or 'nothing'}")
     return pairs
+
+
+def _others(alias: str, stable: str, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name.startswith(f"{alias}@") and name != stable)
 
 
 class Reply:

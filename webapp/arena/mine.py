@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from webapp.arena.models import Comparison, State, Turn, Vote
+from webapp.arena.models import Comparison, Invitation, State, Turn, Vote
 from webapp.arena.refusals import Refusal
 
 ERASED = "(erased)"
@@ -63,6 +63,7 @@ def stored(voter: uuid.UUID) -> dict:
     return {
         "voter": str(voter),
         "votes": [_vote(vote) for vote in votes],
+        "invitations": list(Invitation.objects.filter(voter=voter).values("comparison", "created_at")),
         "comparisons": [_comparison(comparison) for comparison in comparisons],
     }
 
@@ -81,6 +82,7 @@ def erase(voter: uuid.UUID) -> Erased:
     turns = Turn.objects.filter(comparison__in=list(gone.values_list("pk", flat=True)))
     turns.update(state=State.ERASED, failure="", post="", reply_left="", reply_right="")
     own.filter(scene="").update(title=ERASED, tags=[], player="", character="", posts=[])
+    Invitation.objects.filter(voter=voter).delete()
     votes = Vote.objects.filter(voter=voter)
     votes.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
     return Erased(

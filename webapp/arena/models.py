@@ -185,3 +185,38 @@ class Vote(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_choice_display()} in {self.comparison_id}"
+
+
+class Invitation(models.Model):
+    """A second person was given a comparison to vote on."""
+
+    comparison = models.ForeignKey(Comparison, on_delete=models.PROTECT, related_name="invitations", db_index=False)
+    voter = models.UUIDField(db_index=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(name="invited_once", fields=["comparison", "voter"])]
+
+    def __str__(self) -> str:
+        return f"invitation to {self.comparison_id}"
+
+
+class PairWeight(models.Model):
+    """How often a kind of meeting is drawn, against the others. Staff set it; pairing.py draws by it."""
+
+    SHARED = "shared"
+    KINDS = [
+        ("base-stable", "a base model and its adapter's stable version"),
+        ("stable-other", "the stable version and another that is loaded: canary, candidate, older"),
+        ("base-other", "a base model and another version that is loaded"),
+        (SHARED, "a scene that somebody else has voted on, for “Surprise me”"),
+    ]
+
+    kind = models.CharField(max_length=20, choices=KINDS, primary_key=True)
+    weight = models.FloatField(help_text="0: never; only ratios count. What is not possible now is not drawn")
+
+    class Meta:
+        constraints = [models.CheckConstraint(name="weights_are_shares", condition=Q(weight__gte=0, weight__lte=1000))]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()

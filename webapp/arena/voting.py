@@ -14,6 +14,8 @@ from webapp.arena.reasons import LONGEST_COMMENT, REASONS
 from webapp.arena.refusals import Refusal
 from webapp.arena.story import story
 
+LONGEST_DWELL_MS = 2**31 - 1
+"""What the column holds: 24 days."""
 ONE_AT_A_TIME = 7_201_985
 """Advisory lock of PostgreSQL under which votes are cast."""
 
@@ -52,10 +54,11 @@ def cast(comparison_id: uuid.UUID, choice: str, voter: uuid.UUID | None, seen: s
         raise Refusal(400, "unknown_choice", f"“{choice}” is not a vote. The votes are: {known}.")
     with transaction.atomic():
         comparison = hold(comparison_id)
-        check_open(comparison)
+        invitation = comparison.invitations.filter(voter=voter).first() if voter else None
+        check_open(comparison, voter if invitation else None)
         turn = _turn(comparison, seen)
         now = timezone.now()
-        dwell = now - turn.completed_at
+        dwell = now - (invitation.created_at if invitation else turn.completed_at)
         # Numbers must become visible in their order: whoever has read up to one never misses a smaller one.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
@@ -64,18 +67,19 @@ def cast(comparison_id: uuid.UUID, choice: str, voter: uuid.UUID | None, seen: s
             turn=turn,
             choice=choice,
             voter=voter,
-            dwell_ms=max(0, round(dwell.total_seconds() * 1000)),
+            dwell_ms=min(max(0, round(dwell.total_seconds() * 1000)), LONGEST_DWELL_MS),
             revealed_at=now if told else None,
         )
 
 
-def check_open(comparison: Comparison) -> None:
-    """After its vote a comparison stays as it is: nothing can be added, and nobody votes again.
+def check_open(comparison: Comparison, invited: uuid.UUID | None = None) -> None:
+    """After its vote a comparison stays as it is: nothing can be added, and only who was invited votes again, once.
 
     Raises:
         Refusal: 409, it has its vote.
     """
-    if comparison.votes.exists():
+    votes = comparison.votes.filter(voter=invited) if invited else comparison.votes
+    if votes.exists():
         message = "This comparison has its vote already, and a vote cannot be changed."
         raise Refusal(409, "already_voted", message)
 

@@ -33,15 +33,17 @@ def context(comparison: Comparison, viewer: uuid.UUID) -> dict:
     path = [*(one for one in so_far.told if one.number < turn.number), turn]
     failed = so_far.latest if so_far.latest.state == State.FAILED else None
     scene = scenes.library().get(comparison.scene)
+    invited = bool(votes) and not vote and comparison.invitations.filter(voter=viewer).exists()
     return {
         "comparison": comparison,
-        "state": _state(turn, vote, voted=bool(votes)),
+        "state": _state(turn, vote, closed=bool(votes) and not invited),
         "setting": scene.setting if scene else "",
         "posts": opening_posts(comparison, path[0]),
         "past": [_past(earlier, later) for earlier, later in itertools.pairwise(path)],
         "turn": turn,
         "newest": so_far.latest,
         "sides": [_side(name, turn, revealed, vote) for name in LETTERS],
+        "invited": invited,
         "vote": vote,
         "reveal": revealed,
         "votes_cast": _votes_cast(vote) if revealed else 0,
@@ -59,13 +61,13 @@ def _shown(so_far: Story) -> Turn:
     return so_far.latest if so_far.latest.state in OPEN or not so_far.last else so_far.last
 
 
-def _state(turn: Turn, vote: Vote | None, voted: bool) -> str:
+def _state(turn: Turn, vote: Vote | None, closed: bool) -> str:
     """The turn's state; `why` from the vote to the reveal, `voted` after it, `closed` where others voted."""
     if turn.state == State.ERASED:
         return turn.state
     if vote:
         return "voted" if vote.revealed_at else "why"
-    return "closed" if voted else turn.state
+    return "closed" if closed else turn.state
 
 
 def _past(earlier: Turn, later: Turn) -> dict:
