@@ -31,6 +31,34 @@ def test_no_names_before_the_vote(visitor):
     assert "set-cookie" not in answer.headers
 
 
+def test_further_turns(visitor, engine):
+    first = visitor.post("/api/compare", json={"own": OWN}).json()
+    path = f"/api/compare/{first['id']}"
+    for move, post in (("continue", "*I row.*"), ("regenerate", ""), ("edit", "*I swim.*")):
+        engine.requests.clear()
+        answer = visitor.post(f"{path}/{move}", json={"post": post})
+        assert (answer.status_code, answer.json()) == (200, first)
+        last = "Sam: *I swim.*" if move == "edit" else "Sam: *I row.*"
+        assert [request["messages"][-1]["content"] for request in engine.requests] == [last] * 2
+    visitor.post(f"/api/vote/{first['id']}/left")
+    after = visitor.post(f"{path}/continue", json={"post": "On."})
+    assert (after.status_code, after.json()["error"]["code"]) == (409, "already_voted")
+
+
+@pytest.mark.parametrize(
+    ("move", "post", "status", "code"),
+    [
+        ("continue", "", 400, "no_post"),
+        ("retry", "", 409, "already_written"),
+        ("leave", "", 422, "invalid"),
+    ],
+)
+def test_moves_that_cannot_be_made(visitor, move, post, status, code):
+    first = visitor.post("/api/compare", json={"own": OWN}).json()
+    answer = visitor.post(f"/api/compare/{first['id']}/{move}", json={"post": post})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+
+
 def test_a_scene_of_ones_own(visitor, engine):
     assert visitor.post("/api/compare", json={"own": OWN}).status_code == 200
     assert engine.requests[0]["messages"][1] == {"role": "user", "content": "Sam: *I step aboard.*"}
@@ -90,6 +118,7 @@ def test_openapi_document(visitor):
     document = visitor.get("/api/openapi.json").json()
     assert set(document["paths"]) == {
         "/api/compare",
+        "/api/compare/{comparison_id}/{move}",
         "/api/vote/{comparison_id}/{choice}",
         "/api/statistics",
         "/api/battles",

@@ -63,6 +63,17 @@ def test_votes_and_comparisons_are_read_only(staff, site):
     assert site.rows("SELECT choice FROM arena_vote") == [("left",)]
 
 
+def test_staff_do_not_see_who_is_who_in_a_scene_of_their_own_before_they_voted(staff, site):
+    address = staff.begin()
+    staff.steps(address)
+    change = f"/admin/arena/comparison/{address.split('/')[2]}/change/"
+    assert "1 comparison" not in staff.get("/admin/arena/comparison/").text
+    assert staff.get(change).status_code == 302  # Django's answer for what is not there
+    staff.vote(address, "tie")
+    assert "1 comparison" in staff.get("/admin/arena/comparison/").text
+    assert staff.get(change).status_code == 200
+
+
 def test_inline_code_and_style_are_forbidden_and_absent(staff):
     for address in ("/admin/", "/admin/statistics/", "/"):
         page = staff.get(address)

@@ -1,8 +1,10 @@
 """Comparisons, turns and votes in the admin: to read and to search, never to change."""
 
 from django.contrib import admin
+from django.db.models import Exists, OuterRef, Q
 
-from webapp.arena.models import Comparison, PairWeight, Turn, Vote
+from webapp.arena.models import Comparison, Invitation, PairWeight, Turn, Vote
+from webapp.arena.voter import voter_of
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -40,6 +42,13 @@ class ComparisonAdmin(ReadOnly):
     search_fields = ["title", "posts", "turns__post", "turns__reply_left", "turns__reply_right"]
     ordering = ["-created_at"]
     inlines = [Turns]
+
+    def get_queryset(self, request):
+        """Without those that the staff member has begun, or was given, and not voted on: they would see who is who."""
+        who = voter_of(request)
+        votes, invitations = (kind.objects.filter(comparison=OuterRef("pk"), voter=who) for kind in (Vote, Invitation))
+        theirs = Q(voter=who) | Exists(invitations)
+        return super().get_queryset(request).exclude(theirs & ~Exists(votes))
 
 
 @admin.register(Vote)

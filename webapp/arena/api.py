@@ -16,7 +16,7 @@ from ninja.security import SessionAuthIsStaff
 from pydantic import StringConstraints, model_validator
 
 from contracts.scene import Post
-from webapp.arena import comparing, scenes, voting
+from webapp.arena import comparing, moves, scenes, voting
 from webapp.arena.battles import battle_lines
 from webapp.arena.engine import served_pairs
 from webapp.arena.models import Choice
@@ -68,6 +68,12 @@ class CompareRequest(Schema):
         return self
 
 
+class Further(Schema):
+    """The next post by `player`, or what the last one is to be instead."""
+
+    post: str = ""
+
+
 class CompareAnswer(Schema):
     """Two replies without names. Vote with POST /api/vote/{id}/{choice}."""
 
@@ -115,19 +121,18 @@ async def compare(request, payload: CompareRequest):
     opening = _opening(payload)
     sides = draw(await served_pairs(), await in_database(weights))
     comparison = await in_database(comparing.open_comparison, opening, sides, None)
-    turn = await in_database(comparing.claim, comparison.pk)
-    replies = {"left": "", "right": ""}
-    async with aclosing(write(turn, FOR_PROGRAMS)) as steps:
-        async for step in steps:
-            replies["left"] += step.left
-            replies["right"] += step.right
-    return {
-        "id": comparison.pk,
-        "title": comparison.title,
-        "player": comparison.player,
-        "character": comparison.character,
-        **replies,
-    }
+    return await _written(comparison.pk)
+
+
+@api.post(
+    "/compare/{uuid:comparison_id}/{move}",
+    response={200: CompareAnswer, (400, 404, 409, 422, 503): Refused},
+    summary="Have the next two replies written, or these again",
+)
+async def compare_further(request, comparison_id: uuid.UUID, move: moves.Move, payload: Further):
+    """`continue` and `edit` need a post; `regenerate` answers the last one anew, `retry` a turn that failed."""
+    await in_database(moves.make, comparison_id, move, payload.post)
+    return await _written(comparison_id)
 
 
 @api.post(
@@ -172,6 +177,19 @@ def invalid(request, error: ValidationError):
     """A body of the wrong shape: which field, what was expected."""
     complaints = (f"{'.'.join(str(step) for step in one['loc'])}: {one['msg']}" for one in error.errors)
     return JsonResponse({"error": {"code": "invalid", "message": "; ".join(complaints)}}, status=422)
+
+
+async def _written(comparison_id: uuid.UUID) -> dict:
+    """Have the turn that waits written whole; the answer about it."""
+    turn = await in_database(comparing.claim, comparison_id)
+    replies = {"left": "", "right": ""}
+    async with aclosing(write(turn, FOR_PROGRAMS)) as steps:
+        async for step in steps:
+            replies["left"] += step.left
+            replies["right"] += step.right
+    comparison = turn.comparison
+    scene = {name: getattr(comparison, name) for name in ("title", "player", "character")}
+    return {"id": comparison.pk, **scene, **replies}
 
 
 def _opening(payload: CompareRequest) -> scenes.Opening:

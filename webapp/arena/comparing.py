@@ -84,7 +84,7 @@ def claim(comparison_id: uuid.UUID) -> Turn:
         if turns.filter(state=State.WRITING).exists():
             raise Refusal(409, "being_written", "These replies are being written in another window.")
         raise Refusal(409, "already_written", "This comparison has been written already. Reload the page to see it.")
-    return turns.select_related("comparison").get(state=State.WRITING)
+    return turns.select_related("comparison").get(claimed_at=now)
 
 
 def complete(turn: Turn, left: Reply, right: Reply) -> bool:
