@@ -38,3 +38,9 @@ class Battle(FastChatBattle):
     tags: list[str] = []
     dwell_ms: int
     """Time from the end of both replies to the vote."""
+    pair: str = ""
+    """Which kind of meeting it was, e.g. `base-stable`; "" where that was not written down."""
+    names_maker: bool = False
+    """A reply named who made its model, so the voter may have known who it was."""
+    reasons: list[str] = []
+    """What the voter ticked before being told who was who: `<side>.<code>`, e.g. `left.in_character`."""

@@ -36,6 +36,7 @@ from tests.votes.conftest import (  # noqa: F401 (fixtures)
     scripted_engine,
     site_environment,
 )
+from tests.webapp.conftest import EMPTY
 from tests.webapp.scripted_engine import VERSION
 
 pytestmark = pytest.mark.slow
@@ -76,7 +77,7 @@ def mail_server():
 def voted(running_site, scripted_engine):  # noqa: F811
     """The site, where ENOUGH people prefer the adapter."""
     scripted_engine.reset()
-    running_site.rows("DELETE FROM arena_vote; DELETE FROM arena_comparison")
+    running_site.rows(EMPTY)
     with running_site.visitor() as visitor:
         for _ in range(ENOUGH):
             cast_one(visitor, running_site, "adapter")

@@ -84,6 +84,9 @@ def test_a_person_votes_blind_and_the_statistics_show_exactly_that_vote(stack, s
     screenshot(page, "voting-desktop")
 
     page.get_by_test_id("vote-left").click()
+    page.get_by_test_id("reason-left.in_character").check()
+    screenshot(page, "reasons-desktop")
+    page.get_by_test_id("show").click()
     page.get_by_test_id("reveal").wait_for()
     unveiled = {side: page.get_by_test_id(f"unveiled-{side}").inner_text() for side in ("left", "right")}
     assert any(stable in name for name in unveiled.values())
@@ -115,6 +118,7 @@ def test_the_site_works_on_a_phone(stack, browser):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     screenshot(page, "voting-phone")
     page.get_by_test_id("vote-tie").tap()
+    page.get_by_test_id("show").tap()
     page.get_by_test_id("reveal").wait_for()
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from contextlib import contextmanager
 
 import httpx
 import pytest
@@ -26,6 +27,7 @@ PASSWORD = "only-for-the-tests"
 EXPORT_KEY = "reads-the-votes"
 UNHURRIED = ",".join(f"{limit}=100000" for limit in DEFAULTS)
 """All visitors of the tests share one address, and tests are faster than a school."""
+EMPTY = "DELETE FROM arena_invitation; DELETE FROM arena_vote; DELETE FROM arena_turn; DELETE FROM arena_comparison"
 
 
 @pytest.fixture(scope="session")
@@ -65,14 +67,21 @@ def site_environment(postgres, scripted_engine) -> dict[str, str]:
 def running_site(site_environment):
     """The site under uvicorn on a free port, set up from nothing."""
     subprocess.run([sys.executable, "webapp/manage.py", "setup"], cwd=ROOT, env=site_environment, check=True)
+    with serve(site_environment) as url:
+        yield Site(url, site_environment["DATABASE_URL"], PASSWORD)
+
+
+@contextmanager
+def serve(environment: dict[str, str]):
+    """The site under uvicorn on a free port; its address."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application"]
     options = ["--no-proxy-headers", "--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
-    process = subprocess.Popen([*command, *options], cwd=ROOT, env=site_environment)
+    process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment)
     try:
-        site = Site(f"http://127.0.0.1:{port}", site_environment["DATABASE_URL"], PASSWORD)
-        _wait_for(site.url, process)
-        yield site
+        url = f"http://127.0.0.1:{port}"
+        _wait_for(url, process)
+        yield url
     finally:
         process.terminate()
         process.wait(timeout=20)
@@ -81,7 +90,7 @@ def running_site(site_environment):
 @pytest.fixture
 def site(running_site) -> Site:
     """The site without comparisons and votes."""
-    running_site.rows("DELETE FROM arena_vote; DELETE FROM arena_comparison")
+    running_site.rows(EMPTY)
     return running_site
 
 

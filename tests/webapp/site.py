@@ -61,6 +61,14 @@ class Visitor(httpx.Client):
         """Vote, as the form does."""
         return self.submit(f"{comparison}vote/", choice=choice)
 
+    def reasons(self, comparison: str, *reasons: str, comment: str = "") -> httpx.Response:
+        """Say why, or nothing, and be told who was who."""
+        return self.submit(f"{comparison}reasons/", reasons=list(reasons), comment=comment)
+
+    def move(self, comparison: str, kind: str, **fields) -> httpx.Response:
+        """continue, regenerate, edit or retry, as the forms do."""
+        return self.submit(f"{comparison}{kind}/", **fields)
+
     def log_in(self, name: str, password: str) -> None:
         """Into the admin."""
         answer = self.submit("/admin/login/?next=/admin/", username=name, password=password)

@@ -3,7 +3,7 @@
 import json
 
 from contracts.battle import Battle
-from tests.webapp.scripted_engine import BASE, VERSION
+from tests.webapp.scripted_engine import ADAPTER_REPLY, BASE, BASE_REPLY, VERSION
 
 
 def test_it_works(visitor, site):
@@ -18,6 +18,26 @@ def test_it_works(visitor, site):
     assert (battle.winner, battle.question_id, battle.tags) == ("model_a", compared["id"], ["Western", "Drama"])
     assert battle.conversation_a[-1] == {"role": "assistant", "content": compared["left"]}
     assert battle.conversation_b[-1] == {"role": "assistant", "content": compared["right"]}
+
+
+def test_a_conversation_of_several_turns_is_whole(visitor, site):
+    address = visitor.begin()
+    visitor.steps(address)
+    visitor.move(address, "regenerate")
+    visitor.steps(address)
+    visitor.move(address, "continue", post="*I wait.*")
+    visitor.steps(address)
+    visitor.vote(address, "left")
+    visitor.reasons(address, "left.prose", comment="Not for programs.")
+    visitor.log_in("admin", site.password)
+    text = visitor.get("/api/battles").text
+    battle = Battle.model_validate_json(text)
+    assert (battle.turn, battle.pair, battle.names_maker) == (2, "base-stable", False)
+    assert battle.reasons == ["left.prose"] and "Not for programs" not in text
+    for model, conversation in ((battle.model_a, battle.conversation_a), (battle.model_b, battle.conversation_b)):
+        said = BASE_REPLY if model == BASE else ADAPTER_REPLY
+        assert [one["role"] for one in conversation] == ["system", "user", "assistant", "user", "assistant"]
+        assert [conversation[index]["content"] for index in (2, 3, 4)] == [said, "Josie Tarr: *I wait.*", said]
 
 
 def test_not_for_everybody(visitor):

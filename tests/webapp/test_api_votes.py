@@ -87,7 +87,8 @@ def test_a_vote_that_is_still_being_cast_hides_all_that_come_after(visitor, site
     with slow.cursor() as cursor:  # a site's process that hangs in the midst of casting: its transaction is open
         cursor.execute("SELECT pg_advisory_xact_lock(7201985)")
         cursor.execute(
-            "INSERT INTO arena_vote (comparison_id, choice, dwell_ms, created_at) VALUES (%s, 'left', 1, now())",
+            "INSERT INTO arena_vote (comparison_id, turn_id, choice, dwell_ms, created_at)"
+            " SELECT comparison_id, id, 'left', 1, now() FROM arena_turn WHERE comparison_id = %s",
             [first],
         )
     with ThreadPoolExecutor() as pool:

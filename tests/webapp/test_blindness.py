@@ -25,22 +25,28 @@ class Seen:
     adapter_side: str
 
 
-def play(site) -> Seen:
-    """Begin, look, stream, look again: a fresh visitor each time."""
+def play(site, turns: int = 1) -> Seen:
+    """Begin, look, stream, look again, the second turn too: a fresh visitor each time."""
+    pages = []
     with site.visitor() as visitor:
         started = visitor.submit("/scenes/water-rights/start/")
         address = started.headers["Location"]
         before = visitor.get(address)
         steps = visitor.steps(address)
         after = visitor.get(address)
+        if turns == 2:
+            visitor.move(address, "continue", post="*I wait.*")
+            pages += [visitor.get(address)]
+            steps += visitor.steps(address)
+            pages += [visitor.get(address)]
     ((left,),) = site.rows("SELECT model_left FROM arena_comparison WHERE id = %s", address.split("/")[2])
-    pages = [(page.headers, page.text) for page in (started, before, after)]
+    pages = [(page.headers, page.text) for page in (started, before, after, *pages)]
     return Seen([*pages, (visitor.stream_headers, "")], steps, "right" if left == BASE else "left")
 
 
-def play_many(site, number: int) -> list[Seen]:
+def play_many(site, number: int, turns: int = 1) -> list[Seen]:
     with ThreadPoolExecutor(4) as pool:
-        return list(pool.map(play, [site] * number))
+        return list(pool.map(play, [site] * number, [turns] * number))
 
 
 def without_chance(text: str) -> str:
@@ -56,9 +62,9 @@ def visible(seen: Seen) -> str:
 
 
 def test_it_works(site, engine):
-    engine.scripts = {BASE: Script("The same words from both. " * 4, FAST), ALIAS: Script("", SLOW)}
+    engine.scripts = {BASE: Script("The same words from both. " * 2, FAST), ALIAS: Script("", SLOW)}
     engine.scripts[ALIAS].reply = engine.scripts[BASE].reply
-    visits = play_many(site, 16)
+    visits = play_many(site, 12, turns=2)
     assert {seen.adapter_side for seen in visits} == {"left", "right"}
     # With the same words from both models, every byte is the same, whichever side the adapter is on.
     assert len({visible(seen) for seen in visits}) == 1

@@ -31,6 +31,9 @@ def test_names_are_on_the_page_only_after_the_vote(visitor):
     complete = visitor.get(address).text
     assert not any(name in text for text in (before, complete) for name in names)
     visitor.vote(address, "left")
+    asked_why = visitor.get(address).text
+    assert not any(name in asked_why for name in names)
+    visitor.reasons(address)
     after = visitor.get(address).text
     assert BASE in after and VERSION in after
 
@@ -39,9 +42,11 @@ def test_after_the_vote_there_is_nothing_to_vote_with(visitor):
     address = visitor.begin()
     visitor.steps(address)
     visitor.vote(address, "tie")
+    visitor.reasons(address)
     page = visitor.get(address)
     assert "You called it a tie" in page.text
-    assert 'data-testid="vote-left"' not in page.text
+    for gone in ("vote-left", "onward", "give-reasons"):
+        assert f'data-testid="{gone}"' not in page.text
     assert 'data-testid="next-scene"' in page.text
 
 
@@ -55,5 +60,5 @@ def test_again_draws_anew_for_the_same_scene(visitor, site):
     answer = visitor.submit(f"{visitor.begin('berth-forty-one')}again/")
     assert answer.status_code == 302
     assert site.rows("SELECT scene, count(*) FROM arena_comparison GROUP BY 1") == [("berth-forty-one", 2)]
-    first, second = site.rows("SELECT messages FROM arena_comparison")
+    first, second = site.rows("SELECT title, tags, player, character, posts FROM arena_comparison")
     assert first == second

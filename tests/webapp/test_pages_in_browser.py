@@ -5,12 +5,14 @@ import pathlib
 from contextlib import contextmanager
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 
 from tests.webapp.scripted_engine import ALIAS, BASE, VERSION, Script
 
 pytestmark = pytest.mark.slow
 
 CASES = json.loads(pathlib.Path(__file__).with_name("prose_cases.json").read_text())
+SERIOUS = ("serious", "critical")
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
 
 
@@ -50,10 +52,17 @@ def begin(page, slug: str = "water-rights") -> None:
     page.get_by_test_id("comparison").wait_for()
 
 
+def serious_faults(page) -> list[tuple[str, str, str]]:
+    """What axe-core finds serious or critical: address, rule, and the first place."""
+    faults = Axe().run(page).response["violations"]
+    return [(page.url, one["id"], one["nodes"][0]["html"]) for one in faults if one["impact"] in SERIOUS]
+
+
 def vote(page, choice: str) -> None:
-    """Wait for both replies and vote."""
+    """Wait for both replies, vote, and be told who was who."""
     page.locator("#votes:enabled").wait_for()
     page.get_by_test_id(f"vote-{choice}").click()
+    page.get_by_test_id("show").click()
     page.get_by_test_id("reveal").wait_for()
 
 
@@ -61,7 +70,7 @@ def test_it_works(page, site):
     begin(page)
     vote(page, "left")
     ((left, choice),) = site.rows(
-        "SELECT model_left, choice FROM arena_vote JOIN arena_comparison ON id = comparison_id"
+        "SELECT model_left, choice FROM arena_vote JOIN arena_comparison c ON c.id = comparison_id"
     )
     assert choice == "left"
     assert page.get_by_test_id("model-left").inner_text() == left
@@ -70,6 +79,119 @@ def test_it_works(page, site):
     assert page.get_by_test_id("vote").count() == 0
     page.get_by_test_id("next-scene").click()
     page.locator("#votes:enabled").wait_for()
+
+
+def test_a_scene_of_several_turns_by_key(page, site, engine):
+    begin(page)
+    page.locator("#votes:enabled").wait_for()
+    page.keyboard.press("c")
+    page.keyboard.type('*I wait.* "4 more, then?"')  # digits are no votes while somebody writes
+    page.keyboard.press("Control+Enter")
+    page.locator("[data-turn='2'] #votes:enabled").wait_for()
+    assert page.locator("#last-post em").inner_text() == "I wait."
+    assert page.get_by_test_id("past-1").count() == 1
+    engine.scripts[BASE].reply = "Another try altogether."
+    page.keyboard.press("r")
+    page.get_by_text("Another try altogether.").wait_for()
+    page.locator("#votes:enabled").wait_for()
+    page.keyboard.press("e")
+    assert page.evaluate("document.activeElement.value") == '*I wait.* "4 more, then?"'
+    page.keyboard.press("Control+A")
+    page.keyboard.type("*I leave.*")
+    page.keyboard.press("Control+Enter")
+    page.locator("#last-post em", has_text="I leave.").wait_for()
+    page.locator("#votes:enabled").wait_for()
+    page.reload()
+    page.keyboard.press("2")
+    page.get_by_test_id("why").wait_for()
+    turns = "SELECT t.number, t.attempt, choice FROM arena_vote JOIN arena_turn t ON t.id = turn_id"
+    assert site.rows(turns) == [(2, 3, "right")]
+
+
+def test_reasons_and_a_comment(page, site):
+    begin(page)
+    page.locator("#votes:enabled").wait_for()
+    page.get_by_test_id("vote-left").click()
+    page.get_by_test_id("reason-right.repeats").check()
+    page.fill("#comment", "Twice the same.")
+    assert not any(name in page.content() for name in (BASE, VERSION))
+    page.get_by_test_id("show").click()
+    page.get_by_test_id("reveal").wait_for()
+    assert site.rows("SELECT reasons, comment FROM arena_vote") == [(["right.repeats"], "Twice the same.")]
+
+
+def test_a_later_turn_that_fails_is_told_and_can_be_tried_again(page, engine):
+    begin(page)
+    page.locator("#votes:enabled").wait_for()
+    engine.scripts[ALIAS].break_after = 5
+    page.fill("#post", "*I wait.*")
+    page.get_by_test_id("send").click()
+    page.get_by_test_id("turn-failed").wait_for()
+    assert page.get_by_test_id("vote-left").is_enabled()
+    assert page.locator("#post").input_value() == "*I wait.*"
+    engine.reset()
+    page.get_by_test_id("retry").click()
+    page.locator("[data-turn='2'] #votes:enabled").wait_for()
+
+
+def test_without_javascript(browser, site, engine):
+    with opened(browser, site, java_script_enabled=False) as page:
+        begin(page)
+        page.get_by_test_id("replies-at-once").click()
+        page.fill("#post", "*I wait.*")
+        page.get_by_test_id("send").click()
+        page.get_by_test_id("replies-at-once").click()
+        page.get_by_test_id("vote-tie").click()
+        page.get_by_test_id("reason-left.prose").check()
+        page.get_by_test_id("show").click()
+        assert page.get_by_test_id("reveal").count() == 1
+        page.get_by_test_id("nav-mine").click()
+        page.get_by_test_id("withdraw").click()
+        page.get_by_test_id("confirm").click()
+        assert page.get_by_test_id("withdrawn").count() == 1
+    assert site.rows("SELECT reasons, withdrawn_at IS NULL FROM arena_vote") == [(["left.prose"], False)]
+
+
+@pytest.mark.parametrize(
+    "options", [{"color_scheme": "light"}, PHONE | {"color_scheme": "dark"}], ids=["desktop, light", "phone, dark"]
+)
+def test_no_page_is_hard_to_use_for_anybody(browser, site, engine, options):
+    """axe-core finds nothing serious. It is put into pages as a script, which the site's own policy would forbid."""
+    found = []
+
+    def look() -> None:
+        found.extend(serious_faults(page))
+
+    with opened(browser, site, bypass_csp=True, reduced_motion="reduce", **options) as page:
+        for address in ("/", "/write/", "/nowhere/"):
+            page.goto(address)
+            look()
+        begin(page)
+        page.locator("#votes:enabled").wait_for()
+        page.fill("#post", "*I wait.*")
+        page.get_by_test_id("send").click()
+        page.locator("[data-turn='2'] #votes:enabled").wait_for()
+        page.get_by_test_id("edit").click()
+        look()
+        engine.scripts[BASE].status = 500
+        page.get_by_test_id("regenerate").click()
+        page.get_by_test_id("turn-failed").wait_for()
+        look()
+        page.get_by_test_id("vote-left").click()
+        page.get_by_test_id("reason-left.prose").check()
+        look()
+        page.get_by_test_id("show").click()
+        page.get_by_test_id("reveal").wait_for()
+        look()
+        page.get_by_test_id("nav-mine").click()
+        look()
+        page.get_by_test_id("withdraw").click()
+        look()
+        page.goto("/mine/erase/")
+        look()
+        page.get_by_test_id("confirm").click()
+        look()
+    assert found == []
 
 
 def test_buttons_open_when_both_replies_are_complete(page, engine):
@@ -89,16 +211,22 @@ def test_votes_by_key(page, site, key, choice):
     begin(page)
     page.locator("#votes:enabled").wait_for()
     page.keyboard.press(key)
-    page.get_by_test_id("reveal").wait_for()
-    assert site.rows("SELECT choice FROM arena_vote") == [(choice,)]
+    page.get_by_test_id("why").wait_for()
     assert page.evaluate("document.activeElement.id") == "reveal"
+    page.locator("#show:enabled").wait_for()
+    page.keyboard.press("s")
+    page.get_by_test_id("reveal").wait_for()
+    assert site.rows("SELECT choice, reasons, comment FROM arena_vote") == [(choice, [], "")]
+    assert page.evaluate("document.activeElement.id") == "reveal"
+    page.keyboard.press("n")
+    page.locator("#votes:disabled").wait_for()
 
 
 def test_a_double_click_is_one_vote(page, site):
     begin(page)
     page.locator("#votes:enabled").wait_for()
     page.get_by_test_id("vote-tie").dblclick()
-    page.get_by_test_id("reveal").wait_for()
+    page.get_by_test_id("why").wait_for()
     assert site.rows("SELECT count(*) FROM arena_vote") == [(1,)]
 
 
@@ -204,9 +332,13 @@ def test_phone(phone, site):
         assert box["y"] + box["height"] <= 844 and box["height"] >= 44  # in reach at once, and large enough to hit
     phone.evaluate("window.scrollTo(0, document.body.scrollHeight)")
     phone.get_by_test_id("vote-right").tap()
+    phone.get_by_test_id("why").wait_for()
+    assert phone.evaluate("document.documentElement.scrollWidth") == 390
+    phone.get_by_test_id("reason-right.prose").tap()
+    phone.get_by_test_id("show").tap()
     phone.get_by_test_id("reveal").wait_for()
     phone.wait_for_function("document.getElementById('reveal').getBoundingClientRect().top >= 0")  # brought into view
-    assert site.rows("SELECT choice FROM arena_vote") == [("right",)]
+    assert site.rows("SELECT choice, reasons FROM arena_vote") == [("right", ["right.prose"])]
 
 
 def test_statistics_in_the_admin(page, site):

@@ -7,7 +7,8 @@ def test_it_works(visitor, site):
     address = visitor.begin("water-rights")
     assert address.startswith("/comparisons/")
     (row,) = site.rows(
-        "SELECT scene, state, asked_left, asked_right, model_left, voter IS NOT NULL FROM arena_comparison"
+        "SELECT scene, state, asked_left, asked_right, model_left, voter IS NOT NULL"
+        " FROM arena_comparison c JOIN arena_turn ON c.id = comparison_id"
     )
     assert row[:2] == ("water-rights", "waiting")
     assert set(row[2:4]) == {BASE, ALIAS}

@@ -52,14 +52,26 @@ def test_only_for_staff(visitor):
 def test_votes_and_comparisons_are_read_only(staff, site):
     compared = staff.post("/api/compare", json={}).json()
     staff.post(f"/api/vote/{compared['id']}/left")
-    for model in ("vote", "comparison"):
+    ((vote,),) = site.rows("SELECT id FROM arena_vote")
+    for model, key in (("vote", vote), ("comparison", compared["id"])):
         assert staff.get(f"/admin/arena/{model}/").status_code == 200
         assert staff.get(f"/admin/arena/{model}/add/").status_code == 403
-        page = staff.get(f"/admin/arena/{model}/{compared['id']}/change/")
+        page = staff.get(f"/admin/arena/{model}/{key}/change/")
         assert page.status_code == 200 and 'name="_save"' not in page.text
-        assert staff.submit(f"/admin/arena/{model}/{compared['id']}/change/", choice="right").status_code == 403
-        assert staff.submit(f"/admin/arena/{model}/{compared['id']}/delete/", post="yes").status_code == 403
+        assert staff.submit(f"/admin/arena/{model}/{key}/change/", choice="right").status_code == 403
+        assert staff.submit(f"/admin/arena/{model}/{key}/delete/", post="yes").status_code == 403
     assert site.rows("SELECT choice FROM arena_vote") == [("left",)]
+
+
+def test_staff_do_not_see_who_is_who_in_a_scene_of_their_own_before_they_voted(staff, site):
+    address = staff.begin()
+    staff.steps(address)
+    change = f"/admin/arena/comparison/{address.split('/')[2]}/change/"
+    assert "1 comparison" not in staff.get("/admin/arena/comparison/").text
+    assert staff.get(change).status_code == 302  # Django's answer for what is not there
+    staff.vote(address, "tie")
+    assert "1 comparison" in staff.get("/admin/arena/comparison/").text
+    assert staff.get(change).status_code == 200
 
 
 def test_inline_code_and_style_are_forbidden_and_absent(staff):

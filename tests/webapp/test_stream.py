@@ -9,7 +9,7 @@ from tests.webapp.scripted_engine import ADAPTER_REPLY, ALIAS, BASE, BASE_REPLY,
 
 
 def state(site) -> tuple:
-    return site.rows("SELECT state, failure, reply_left, reply_right FROM arena_comparison")[0]
+    return site.rows("SELECT state, failure, reply_left, reply_right FROM arena_turn")[0]
 
 
 def test_it_works(visitor, site, engine):
@@ -17,7 +17,10 @@ def test_it_works(visitor, site, engine):
     assert [step.name for step in steps[-2:]] == ["words", "done"]
     left, right = ("".join(step.data.get(side, "") for step in steps) for side in ("left", "right"))
     assert {left, right} == {BASE_REPLY, ADAPTER_REPLY}
-    (row,) = site.rows("SELECT state, reply_left, reply_right, model_left, model_right FROM arena_comparison")
+    (row,) = site.rows(
+        "SELECT state, reply_left, reply_right, model_left, model_right"
+        " FROM arena_turn JOIN arena_comparison c ON c.id = comparison_id"
+    )
     assert row[:3] == ("complete", left, right)
     assert row[3:] == ((BASE, VERSION) if left == BASE_REPLY else (VERSION, BASE))
 
@@ -96,7 +99,7 @@ def test_a_failed_comparison_can_be_tried_again(visitor, site, engine):
     engine.reset()
     answer = visitor.submit(f"{address}again/")
     assert visitor.steps(answer.headers["Location"])[-1].name == "done"
-    assert sorted(site.rows("SELECT state FROM arena_comparison")) == [("complete",), ("failed",)]
+    assert sorted(site.rows("SELECT state FROM arena_turn")) == [("complete",), ("failed",)]
 
 
 def test_who_goes_away_in_mid_stream_can_come_back(visitor, site, engine):
@@ -120,7 +123,7 @@ def test_who_goes_away_in_mid_stream_can_come_back(visitor, site, engine):
 
 def test_a_claim_of_a_dead_process_lapses(visitor, site):
     address = visitor.begin()
-    site.rows("UPDATE arena_comparison SET state = 'writing', claimed_at = now() - interval '1 hour'")
+    site.rows("UPDATE arena_turn SET state = 'writing', claimed_at = now() - interval '1 hour'")
     assert visitor.steps(address)[-1].name == "done"
 
 

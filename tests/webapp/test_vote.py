@@ -37,7 +37,10 @@ def test_it_works(visitor, site, complete):
 )
 def test_htmx_gets_the_reveal(visitor, site, complete, choice, sentence):
     headers = {"HX-Request": "true", "X-CSRFToken": visitor.token()}
-    part = visitor.post(f"{complete}vote/", data={"choice": choice}, headers=headers)
+    asked = visitor.post(f"{complete}vote/", data={"choice": choice}, headers=headers)
+    assert asked.status_code == 200 and "Why?" in asked.text
+    assert BASE not in asked.text and VERSION not in asked.text
+    part = visitor.post(f"{complete}reasons/", headers=headers)
     assert part.status_code == 200
     assert part.text.strip().startswith('<div id="comparison"')
     assert sentence in part.text and BASE in part.text and VERSION in part.text
@@ -82,9 +85,11 @@ def test_of_many_votes_at_once_one_is_kept(visitor, site, engine):
 
 def test_the_database_itself_refuses_a_second_vote(visitor, site, complete):
     visitor.vote(complete, "left")
-    copy = "INSERT INTO arena_vote SELECT comparison_id, 'right', voter, dwell_ms, created_at FROM arena_vote"
-    with pytest.raises(psycopg2.errors.UniqueViolation):
-        site.rows(copy)
+    columns = "comparison_id, turn_id, voter, dwell_ms, created_at"
+    for _ in ("a person's", "a program's"):
+        with pytest.raises(psycopg2.errors.UniqueViolation, match="one_vote_a_voter"):
+            site.rows(f"INSERT INTO arena_vote ({columns}, choice) SELECT {columns}, 'right' FROM arena_vote")
+        site.rows("UPDATE arena_vote SET voter = NULL")
 
 
 def test_not_before_both_replies_are_complete(visitor, site):
@@ -130,4 +135,5 @@ def test_votes_of_one_person_are_counted_to_them(visitor):
         address = visitor.begin()
         visitor.steps(address)
         visitor.vote(address, "tie")
+        visitor.reasons(address)
         assert f"That was vote number {number} of yours." in visitor.get(address).text

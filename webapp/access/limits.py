@@ -24,10 +24,15 @@ KINDS = {
     "arena:surprise": "start",
     "arena:write": "start",
     "arena:again": "start",
+    "arena:continue": "start",
+    "arena:regenerate": "start",
+    "arena:edit": "start",
+    "arena:retry": "start",
     "arena:stream": "write",
     "arena:vote": "vote",
     "admin:login": "login",
     "api:compare": "start",
+    "api:compare_further": "start",
     "api:vote": "vote",
 }
 """What a request counts as, by the name of its address."""

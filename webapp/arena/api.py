@@ -17,13 +17,14 @@ from pydantic import StringConstraints, model_validator
 
 from contracts.scene import Post
 from webapp.access.keys import ProgramKeyAuth, voter_of_program
-from webapp.arena import comparing, scenes, voting
+from webapp.arena import comparing, moves, scenes, voting
 from webapp.arena.battles import battle_lines
 from webapp.arena.engine import served_pairs
 from webapp.arena.gate_api import router as gate
 from webapp.arena.models import Choice
 from webapp.arena.pairing import draw
 from webapp.arena.refusals import Refusal
+from webapp.arena.sharing import weights
 from webapp.arena.vote_export import router as votes
 from webapp.arena.writing import FOR_PROGRAMS, in_database, write
 from webapp.insights.statistics import Statistics, statistics
@@ -73,6 +74,12 @@ class CompareRequest(Schema):
         if self.own and self.own.player.casefold() == self.own.character.casefold():
             raise ValueError("`player` and `character` must differ")
         return self
+
+
+class Further(Schema):
+    """The next post by `player`, or what the last one is to be instead."""
+
+    post: str = ""
 
 
 class CompareAnswer(Schema):
@@ -126,20 +133,20 @@ class Refused(Schema):
 async def compare(request, payload: CompareRequest):
     """Both models answer the same scene, at the same time. Returns when both replies are complete."""
     opening = _opening(payload)
-    sides = draw(await served_pairs())
+    sides = draw(await served_pairs(), await in_database(weights))
     comparison = await in_database(comparing.open_comparison, opening, sides, voter_of_program(request))
-    comparison = await in_database(comparing.claim, comparison.pk)
-    async with aclosing(write(comparison, FOR_PROGRAMS)) as steps:
-        async for _ in steps:
-            pass
-    return {
-        "id": comparison.pk,
-        "title": comparison.title,
-        "player": comparison.player,
-        "character": comparison.character,
-        "left": comparison.reply_left,
-        "right": comparison.reply_right,
-    }
+    return await _written(comparison.pk)
+
+
+@api.post(
+    "/compare/{uuid:comparison_id}/{move}",
+    response={200: CompareAnswer, (400, 404, 409, 422, 503): Refused},
+    summary="Have the next two replies written, or these again",
+)
+async def compare_further(request, comparison_id: uuid.UUID, move: moves.Move, payload: Further):
+    """`continue` and `edit` need a post; `regenerate` answers the last one anew, `retry` a turn that failed."""
+    await in_database(moves.make, comparison_id, move, payload.post)
+    return await _written(comparison_id)
 
 
 @api.post(
@@ -151,10 +158,9 @@ async def compare(request, payload: CompareRequest):
 )
 def vote(request, comparison_id: uuid.UUID, choice: str):
     """`choice` is left, right, tie or bothbad. One vote a comparison: a second gets 409."""
-    comparison = voting.cast(comparison_id, choice, voter=voter_of_program(request))
-    revealed = voting.reveal(comparison)
+    revealed = voting.reveal(voting.cast(comparison_id, choice, voter=voter_of_program(request), told=True))
     return {
-        "id": comparison.pk,
+        "id": comparison_id,
         "choice": revealed.choice,
         "left": {"name": revealed.left.name, "role": revealed.left.role},
         "right": {"name": revealed.right.name, "role": revealed.right.role},
@@ -197,6 +203,19 @@ def invalid(request, error: ValidationError):
     """A body of the wrong shape: which field, what was expected."""
     complaints = (f"{'.'.join(str(step) for step in one['loc'])}: {one['msg']}" for one in error.errors)
     return JsonResponse({"error": {"code": "invalid", "message": "; ".join(complaints)}}, status=422)
+
+
+async def _written(comparison_id: uuid.UUID) -> dict:
+    """Have the turn that waits written whole; the answer about it."""
+    turn = await in_database(comparing.claim, comparison_id)
+    replies = {"left": "", "right": ""}
+    async with aclosing(write(turn, FOR_PROGRAMS)) as steps:
+        async for step in steps:
+            replies["left"] += step.left
+            replies["right"] += step.right
+    comparison = turn.comparison
+    scene = {name: getattr(comparison, name) for name in ("title", "player", "character")}
+    return {"id": comparison.pk, **scene, **replies}
 
 
 def _opening(payload: CompareRequest) -> scenes.Opening:

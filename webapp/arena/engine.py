@@ -6,8 +6,9 @@ In: names and chat messages. Out: text, and the resolved name of the model that 
 
 import json
 import ssl
+import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -21,15 +22,21 @@ MESSAGES = {
     "Try again in a minute.",
     "no_adapter": "No trained adapter is live yet, so there are no two storytellers to compare. The first one appears "
     "when its training has finished. Try again in a few minutes.",
+    "no_pair": "None of the meetings that the operator wants can be played now: another version has to be loaded "
+    "first. Try again later.",
     "key_refused": "The inference engine does not accept this site's key. The operator has to check BARDLOOP_API_KEY.",
     "timeout": "The storytellers took too long to answer. Try again in a minute.",
     "busy": "The storytellers are busy with other scenes. Try again in a minute.",
     "too_long": "The storytellers cannot take this post; most likely it is too long for them. Write a shorter one.",
+    "scene_too_long": "The scene has grown too long for the storytellers. Vote on what you have read, or shorten your "
+    "last post.",
     "model_gone": "One of the two storytellers has just left the stage. Try again: you will get two that are there.",
     "cut_off": "The connection to the storytellers broke before both replies were complete. Try again.",
     "empty_reply": "One of the storytellers had nothing to say. Try again.",
     "wrong_model": "The engine answered with another model than it was asked for, so this comparison would be worth "
     "nothing. Try again; if it happens twice, tell the operator.",
+    "version_changed": "One of the storytellers was replaced while you played, so this turn is not by the two that you "
+    "began with. Vote on what you have read so far, or start another scene.",
     "engine_error": "The inference engine reported an error. Try again in a minute.",
 }
 """Reason code to what a person reads. None of them says which of the two models it was."""
@@ -49,6 +56,10 @@ class ServedPair:
 
     base: str
     adapter: str
+    stable: str
+    """The version that the alias stands for."""
+    others: tuple[str, ...]
+    """Its further versions that are loaded: on trial, or older."""
 
 
 def is_adapter_version(name: str) -> bool:
@@ -68,20 +79,33 @@ async def served_pairs() -> list[ServedPair]:
             if response.status_code in (502, 503, 504):
                 raise EngineFault("unreachable", f"/v1/models: HTTP {response.status_code}")
             _check_status(response.status_code, "/v1/models")
-            entries = {entry["id"]: entry.get("parent") for entry in response.json()["data"]}
+            listed = response.json()["data"]
+            entries = {entry["id"]: entry.get("parent") for entry in listed}
+            roots = {entry["id"]: entry.get("root") or entry["id"] for entry in listed}
         except httpx.HTTPError as error:
             raise _fault(error, "/v1/models") from error
         except (ValueError, KeyError, TypeError) as error:
             raise EngineFault("engine_error", f"/v1/models is not a list of models: {error!r}") from error
     aliases = {name: parent for name, parent in entries.items() if parent and not is_adapter_version(name)}
-    pairs = [ServedPair(parent, alias) for alias, parent in aliases.items() if parent in entries]
+    pairs = [
+        ServedPair(parent, alias, roots[alias], _others(alias, roots[alias], entries))
+        for alias, parent in aliases.items()
+        if parent in entries
+    ]
     if not pairs:
         raise EngineFault("no_adapter", f"/v1/models lists {', '.join(entries) or 'nothing'}")
     return pairs
 
 
+def _others(alias: str, stable: str, names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(name for name in names if name.startswith(f"{alias}@") and name != stable)
+
+
 class Reply:
-    """One reply being written. `text` and `model` (the resolved name) are whole once `deltas` has ended."""
+    """One reply being written. `text` and `model` (the resolved name) are whole once `deltas` has ended.
+
+    `first_token` and `seconds` say how long after the question the first words and the end came.
+    """
 
     def __init__(self, asked: str, messages: list[dict], conversation: str):
         """`conversation`: while a new version is tried out, all replies of one come from the same version."""
@@ -90,6 +114,8 @@ class Reply:
         self.conversation = conversation
         self.text = ""
         self.model = ""
+        self.first_token: float | None = None
+        self.seconds: float | None = None
 
     async def deltas(self) -> AsyncIterator[str]:
         """The reply's text, piece by piece as the engine sends it.
@@ -108,13 +134,16 @@ class Reply:
             "X-Conversation-Id": self.conversation,
             "X-Request-Id": f"{self.conversation}.{uuid.uuid4().hex[:8]}",  # the engine's log has it
         }
+        began = time.monotonic()
         async with _client(timeout=httpx.Timeout(settings.REPLY_TIMEOUT_S, connect=5)) as client:
             try:
                 async with client.stream("POST", "/v1/chat/completions", json=request, headers=headers) as response:
                     _check_status(response.status_code, self.asked)
                     async for chunk in self._chunks(response):
+                        self.first_token = self.first_token or time.monotonic() - began
                         self.text += chunk
                         yield chunk
+                    self.seconds = time.monotonic() - began
             except httpx.HTTPError as error:
                 raise _fault(error, self.asked) from error
         if not self.text.strip():

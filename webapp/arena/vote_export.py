@@ -12,7 +12,7 @@ from pydantic import Field
 
 from contracts.battle import Battle
 from webapp.access.keys import ProgramKeyAuth
-from webapp.arena.battles import battle
+from webapp.arena.battles import battle, with_conversations
 from webapp.arena.models import Choice, Vote
 
 router = Router(auth=ProgramKeyAuth("export"))
@@ -25,10 +25,12 @@ class Span(Schema):
     adapter: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")]
 
     def votes(self):
-        """The rows, the smallest number first."""
+        """The rows that count, the smallest number first."""
         left, right = (f"comparison__model_{side}__startswith" for side in ("left", "right"))
         name = f"{self.adapter}@"
-        return Vote.objects.filter(Q(**{left: name}) | Q(**{right: name}), number__gt=self.after).order_by("number")
+        return with_conversations(
+            Vote.counting.filter(Q(**{left: name}) | Q(**{right: name}), number__gt=self.after)
+        ).order_by("number")
 
 
 class Page(Span):
@@ -66,8 +68,8 @@ class NewVotes(Schema):
 
 @router.get("", response=Votes, summary="Votes behind a number, in order (export key)")
 def read_votes(request, page: Query[Page]):
-    """Every vote once: a vote that appears later has a larger number than all that were seen."""
-    votes = page.votes().select_related("comparison")[: page.limit]
+    """Every vote that counts, once: one that appears later has a larger number than all that were seen."""
+    votes = page.votes()[: page.limit]
     return {"votes": [{"number": vote.number, "battle": battle(vote)} for vote in votes]}
 
 

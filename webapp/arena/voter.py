@@ -18,6 +18,11 @@ def voter_of(request) -> uuid.UUID:
         return uuid.uuid4()
 
 
+def forget(response) -> None:
+    """Take the cookie away: the next vote is another person's."""
+    response.delete_cookie(COOKIE, samesite="Lax")
+
+
 def remember(response, voter: uuid.UUID) -> None:
     """Hand `voter` its cookie."""
     secure = settings.SESSION_COOKIE_SECURE

@@ -1,16 +1,21 @@
-"""Casting a vote, once, and what is revealed after it."""
+"""Casting a vote, once, why it was so, and what is revealed after it."""
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from django.db import connection, transaction
 from django.utils import timezone
 
-from webapp.arena.comparing import find
+from webapp.arena.comparing import hold
 from webapp.arena.engine import is_adapter_version
-from webapp.arena.models import Choice, Comparison, State, Vote
+from webapp.arena.models import OPEN, Choice, Comparison, State, Turn, Vote
+from webapp.arena.reasons import LONGEST_COMMENT, REASONS
 from webapp.arena.refusals import Refusal
+from webapp.arena.story import story
 
+LONGEST_DWELL_MS = 2**31 - 1
+"""What the column holds: 24 days."""
 ONE_AT_A_TIME = 7_201_985
 """Advisory lock of PostgreSQL under which votes are cast."""
 
@@ -34,45 +39,97 @@ class Reveal:
     """Role of the chosen side, None for a tie or both bad."""
 
 
-def cast(comparison_id: uuid.UUID, choice: str, voter: uuid.UUID | None) -> Comparison:
-    """Store the vote and return the comparison with it. Safe when two come at once: one is kept.
+def cast(comparison_id: uuid.UUID, choice: str, voter: uuid.UUID | None, seen: str = "", told: bool = False) -> Vote:
+    """Store the vote and return it. Safe when two come at once: one is kept.
+
+    Args:
+        seen: the turn that was voted on, as the page names it (`number.attempt`); "": the last complete one.
+        told: the voter is told at once who was who, so no reasons can follow.
 
     Raises:
-        Refusal: 400 unknown choice; 404 unknown comparison; 409 not complete, failed, or voted on already.
+        Refusal: 400 unknown choice; 404 unknown comparison; 409 not complete, failed, gone on, or voted on already.
     """
     if choice not in Choice.values:
         known = ", ".join(Choice.values)
         raise Refusal(400, "unknown_choice", f"“{choice}” is not a vote. The votes are: {known}.")
-    comparison = find(comparison_id)
-    if comparison.state == State.FAILED:
-        message = "This comparison failed, so it cannot be voted on. Start the scene again."
-        raise Refusal(409, "failed_comparison", message)
-    if comparison.state != State.COMPLETE:
-        message = "Both replies have to be complete before you can vote. Wait for the end of both."
-        raise Refusal(409, "not_complete", message)
-    dwell = timezone.now() - comparison.completed_at
     with transaction.atomic():
+        comparison = hold(comparison_id)
+        invitation = comparison.invitations.filter(voter=voter).first() if voter else None
+        check_open(comparison, voter if invitation else None)
+        turn = _turn(comparison, seen)
+        now = timezone.now()
+        dwell = now - (invitation.created_at if invitation else turn.completed_at)
         # Numbers must become visible in their order: whoever has read up to one never misses a smaller one.
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
-        _, created = Vote.objects.get_or_create(
+        return Vote.objects.create(
             comparison=comparison,
-            defaults={"choice": choice, "voter": voter, "dwell_ms": max(0, round(dwell.total_seconds() * 1000))},
+            turn=turn,
+            choice=choice,
+            voter=voter,
+            dwell_ms=min(max(0, round(dwell.total_seconds() * 1000)), LONGEST_DWELL_MS),
+            revealed_at=now if told else None,
         )
-    if not created:
+
+
+def check_open(comparison: Comparison, invited: uuid.UUID | None = None) -> None:
+    """After its vote a comparison stays as it is: nothing can be added, and only who was invited votes again, once.
+
+    Raises:
+        Refusal: 409, it has its vote.
+    """
+    votes = comparison.votes.filter(voter=invited) if invited else comparison.votes
+    if votes.exists():
         message = "This comparison has its vote already, and a vote cannot be changed."
         raise Refusal(409, "already_voted", message)
-    return comparison
 
 
-def reveal(comparison: Comparison) -> Reveal | None:
-    """Who wrote what, or None while there is no vote."""
-    if not hasattr(comparison, "vote"):
-        return None
-    left, right = (_unveil(name) for name in (comparison.model_left, comparison.model_right))
-    choice = comparison.vote.choice
-    preferred = {Choice.LEFT: left.role, Choice.RIGHT: right.role}.get(choice)
-    return Reveal(choice=choice, left=left, right=right, preferred=preferred)
+def give_reasons(comparison_id: uuid.UUID, voter: uuid.UUID, reasons: Collection[str], comment: str) -> None:
+    """Keep why the voter chose so, and that they are told who was who from now on. None at all is fine too.
+
+    Raises:
+        Refusal: 400 unknown reasons or too long a comment; 404 this voter has no vote on it; 409 already told.
+    """
+    comment = comment.replace("\r\n", "\n").replace("\x00", "").strip()
+    if len(comment) > LONGEST_COMMENT:
+        message = f"A comment has at most {LONGEST_COMMENT:,} characters; this one has {len(comment):,}."
+        raise Refusal(400, "long_comment", message)
+    if unknown := set(reasons) - set(REASONS):
+        raise Refusal(400, "unknown_reason", f"“{min(unknown)[:40]}” is not a reason. They are: {', '.join(REASONS)}.")
+    votes = Vote.objects.filter(comparison=comparison_id, voter=voter)
+    kept = [reason for reason in REASONS if reason in reasons]
+    if votes.filter(revealed_at=None).update(reasons=kept, comment=comment, revealed_at=timezone.now()):
+        return
+    if votes.exists():
+        message = "You were told already who wrote which; reasons count only when they were given before."
+        raise Refusal(409, "already_told", message)
+    raise Refusal(404, "no_vote", "You have no vote on this comparison.")
+
+
+def reveal(vote: Vote) -> Reveal:
+    """Who wrote what."""
+    left, right = (_unveil(name) for name in (vote.comparison.model_left, vote.comparison.model_right))
+    preferred = {Choice.LEFT: left.role, Choice.RIGHT: right.role}.get(vote.choice)
+    return Reveal(choice=vote.choice, left=left, right=right, preferred=preferred)
+
+
+def _turn(comparison: Comparison, seen: str) -> Turn:
+    """The turn that is voted on."""
+    so_far = story(comparison, texts=False)
+    if so_far.latest.state in OPEN:
+        message = "Both replies have to be complete before you can vote. Wait for the end of both."
+        raise Refusal(409, "not_complete", message)
+    if so_far.last is None or so_far.latest.state == State.ERASED:
+        message = "This comparison failed, so it cannot be voted on. Start the scene again."
+        raise Refusal(409, "failed_comparison", message)
+    if seen and seen != so_far.last.name:
+        raise moved_on()
+    return so_far.last
+
+
+def moved_on() -> Refusal:
+    """The answer to somebody who acts on replies that are no longer the last."""
+    return Refusal(409, "moved_on", "The scene has gone on since, in another window. Reload the page to see it.")
 
 
 def _unveil(name: str) -> Unveiled:

@@ -9,26 +9,26 @@ from django.db import close_old_connections
 
 from webapp.arena import comparing
 from webapp.arena.engine import EngineFault, Reply, is_adapter_version
-from webapp.arena.models import Comparison
+from webapp.arena.models import Turn
 from webapp.arena.pacing import Rhythm, Step, in_lock_step
 from webapp.arena.refusals import Refusal
+from webapp.arena.story import messages, story
 
 FOR_PEOPLE = Rhythm()
 FOR_PROGRAMS = Rhythm(shortest=0, longest=0)
 """A program gets both replies at once, at the end: there is no timing to hide and nobody to read along."""
 
 
-async def write(comparison: Comparison, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIterator[Step]:
-    """Yield the words of a claimed comparison. At the end it is complete; when this is closed early, it waits again.
+async def write(turn: Turn, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIterator[Step]:
+    """Yield the words of a claimed turn. At the end it is complete; when this is closed early, it waits again.
 
     Raises:
-        EngineFault: one side failed. The comparison is stored as failed, with the reason.
+        EngineFault: one side failed. The turn is stored as failed, with the reason.
         Refusal: 409, the claim had lapsed and another has it.
     """
-    asked = (comparison.asked_left, comparison.asked_right)
-    left, right = (Reply(model, comparison.messages, str(comparison.pk)) for model in asked)
     settled = False
     try:
+        left, right = await in_database(_questions, turn)
         try:
             steps = in_lock_step(left.deltas(), right.deltas(), _limited(rhythm))
             async with aclosing(steps):
@@ -37,17 +37,18 @@ async def write(comparison: Comparison, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIte
             _check_versions(left, right)
         except TimeoutError as error:
             raise EngineFault("timeout", f"no whole reply within {settings.REPLY_TIMEOUT_S:g} s") from error
-        kept = await in_database(comparing.complete, comparison, left, right)
+        kept = await in_database(comparing.complete, turn, left, right)
         settled = True
         if not kept:
             raise Refusal(409, "being_written", "These replies are being written in another window.")
     except EngineFault as fault:
         settled = True
-        await in_database(comparing.fail, comparison, fault)
-        raise
+        fault = _explained(fault, turn)
+        await in_database(comparing.fail, turn, fault)
+        raise fault from None
     finally:
         if not settled:
-            await in_database(comparing.give_back, comparison)
+            await in_database(comparing.give_back, turn)
 
 
 async def in_database(function, *arguments):
@@ -60,6 +61,21 @@ async def in_database(function, *arguments):
             close_old_connections()
 
     return await sync_to_async(call)()
+
+
+def _questions(turn: Turn) -> list[Reply]:
+    """What both sides are asked: the same scene, each with its own replies so far."""
+    comparison = turn.comparison
+    told = story(comparison).told
+    sides = {"left": comparison.asked_left, "right": comparison.asked_right}
+    return [Reply(asked, messages(comparison, told, turn, side), str(comparison.pk)) for side, asked in sides.items()]
+
+
+def _explained(fault: EngineFault, turn: Turn) -> EngineFault:
+    """In a later turn it is rather the whole scene than the last post that is too long."""
+    if fault.code == "too_long" and turn.number > 1:
+        return EngineFault("scene_too_long", fault.detail)
+    return fault
 
 
 def _limited(rhythm: Rhythm) -> Rhythm:

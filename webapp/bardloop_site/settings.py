@@ -8,6 +8,7 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from webapp.access.limits import DEFAULTS, MOST_BYTES
+from webapp.arena.consent import terms_from_environment
 from webapp.bardloop_site.environment import address, number, per_minute, required, words
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
@@ -30,6 +31,8 @@ EXPORT_KEY = os.environ.get("BARDLOOP_EXPORT_KEY", "")
 # --- how often, and for whom (webapp/access) -------------------------------------------------------------------
 LIMITS = per_minute("BARDLOOP_LIMITS", DEFAULTS)
 PROXIES = int(number("BARDLOOP_PROXIES", 0, 0, 10))
+# --- the people who vote --------------------------------------------------------------------------------------
+TERMS = terms_from_environment()
 
 # --- the site -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
@@ -61,6 +64,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "webapp.bardloop_site.request_limits.RequestLimits",
     "webapp.arena.refusals.RefusalMiddleware",
+    "webapp.arena.gatekeeping.ConsentMiddleware",
     "axes.middleware.AxesMiddleware",
     "webapp.access.middleware.AccessMiddleware",
 ]

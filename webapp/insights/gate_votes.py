@@ -106,11 +106,11 @@ def _rows(candidate: str, against: str) -> Iterator[tuple]:
     ways = [(candidate, against), (against, candidate)]
     pair = Q(*(Q(comparison__model_left=left, comparison__model_right=right) for left, right in ways), _connector=Q.OR)
     fields = ("voter", "choice", "comparison__model_left", "created_at", "comparison__tags")
-    return Vote.objects.filter(pair).order_by("number").values_list(*fields).iterator(chunk_size=AT_ONCE)
+    return Vote.counting.filter(pair).order_by("number").values_list(*fields).iterator(chunk_size=AT_ONCE)
 
 
 def _pairs(candidate: str) -> Iterator[tuple[str, str, int]]:
     """Left model, right model and the number of the first vote that counts, of each pair that the candidate is in."""
     sides = ("comparison__model_left", "comparison__model_right")
-    votes = Vote.objects.filter(Q(comparison__model_left=candidate) | Q(comparison__model_right=candidate))
+    votes = Vote.counting.filter(Q(comparison__model_left=candidate) | Q(comparison__model_right=candidate))
     return votes.values_list(*sides).annotate(first=Min("number")).order_by()

@@ -4,15 +4,16 @@ import datetime
 from dataclasses import asdict
 
 from django.db.models import Count as CountOf
-from django.db.models import F
+from django.db.models import F, OuterRef, Subquery
 from django.db.models.functions import TruncDate
 from django.utils import timezone
 from pydantic import BaseModel
 
-from webapp.arena.models import Choice, Comparison, State, Vote
+from webapp.arena.models import Choice, Comparison, State, Turn, Vote
 from webapp.insights.win_rate import Count, Interval, Record, records
 
 DAYS_SHOWN = 30
+IN_ORDER = (State.WAITING, State.WRITING, State.COMPLETE, State.FAILED)
 
 
 class VersionRecord(BaseModel):
@@ -50,7 +51,11 @@ class VoteCounts(BaseModel):
 
 
 class Statistics(BaseModel):
-    """All of it. `comparisons` has a count for each state and `total`; `failures` for each reason that occurred."""
+    """All of it. `comparisons` has a count for each state and `total`; `failures` for each reason that occurred.
+
+    A comparison is complete from its first complete turn on; before, it is where its newest turn is. Failures are of
+    turns. Votes that were withdrawn or left out are in none of the numbers.
+    """
 
     comparisons: dict[str, int]
     failures: dict[str, int]
@@ -61,12 +66,11 @@ class Statistics(BaseModel):
 
 def statistics() -> Statistics:
     """The numbers as they are now."""
-    states = dict.fromkeys(State.values, 0) | _grouped(Comparison.objects, "state")
-    choices = dict.fromkeys(Choice.values, 0) | _grouped(Vote.objects, "choice")
+    choices = dict.fromkeys(Choice.values, 0) | _grouped(Vote.counting, "choice")
     versions = records(_counts())
     return Statistics(
-        comparisons={"total": sum(states.values()), **states},
-        failures=_grouped(Comparison.objects.filter(state=State.FAILED), "failure"),
+        comparisons=_comparisons(),
+        failures=_grouped(Turn.objects.filter(state=State.FAILED), "failure"),
         votes=VoteCounts(
             total=sum(choices.values()),
             **choices,
@@ -78,6 +82,16 @@ def statistics() -> Statistics:
     )
 
 
+def _comparisons() -> dict[str, int]:
+    """Comparisons by state. Only those without a complete turn, which are few, are looked into one by one."""
+    total, unanswered = Comparison.objects.count(), Comparison.objects.filter(model_left="")
+    newest = Turn.objects.filter(comparison=OuterRef("pk")).order_by("-pk").values("state")[:1]
+    states = _grouped(unanswered.annotate(newest=Subquery(newest)), "newest")
+    shown = {state: states.get(state, 0) for state in (State.WAITING, State.WRITING, State.FAILED)}
+    complete = total - sum(states.values())
+    return {"total": total, **{state: shown.get(state, complete) for state in IN_ORDER}}
+
+
 def _grouped(rows, field: str) -> dict[str, int]:
     return dict(rows.values_list(field).annotate(n=CountOf("pk")).order_by("-n", field))
 
@@ -85,7 +99,7 @@ def _grouped(rows, field: str) -> dict[str, int]:
 def _counts() -> list[Count]:
     """Votes by left model, right model and choice."""
     names = {"left": F("comparison__model_left"), "right": F("comparison__model_right")}
-    rows = Vote.objects.values("choice", **names).annotate(votes=CountOf("pk")).order_by()
+    rows = Vote.counting.values("choice", **names).annotate(votes=CountOf("pk")).order_by()
     return [Count(**row) for row in rows]
 
 
@@ -106,7 +120,7 @@ def _days() -> list[DayCount]:
     """The last days up to today, the empty ones too."""
     today = timezone.localdate()
     first = today - datetime.timedelta(days=DAYS_SHOWN - 1)
-    rows = Vote.objects.annotate(day=TruncDate("created_at")).filter(day__gte=first).values_list("day")
+    rows = Vote.counting.annotate(day=TruncDate("created_at")).filter(day__gte=first).values_list("day")
     votes = dict(rows.annotate(n=CountOf("pk")).order_by())
     days = (first + datetime.timedelta(days=number) for number in range(DAYS_SHOWN))
     return [DayCount(day=day, votes=votes.get(day, 0)) for day in days]

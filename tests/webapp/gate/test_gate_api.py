@@ -30,14 +30,21 @@ def _insert(site: Site, left: str, right: str, choice: str, voter: str | None, t
     site.rows(
         """
         WITH comparison AS (
-            INSERT INTO arena_comparison (id, scene, title, tags, player, character, posts, messages, asked_left,
-                asked_right, model_left, model_right, reply_left, reply_right, state, failure, created_at, completed_at)
-            SELECT gen_random_uuid(), '', 'A test', %s::text[], 'Ann', 'Ben', '[]', '[]', %s, %s, %s, %s, 'One.',
-                'Two.', 'complete', '', now(), now() FROM generate_series(1, %s)
-            RETURNING id)
-        INSERT INTO arena_vote (comparison_id, choice, voter, dwell_ms, created_at)
-        SELECT id, %s, CASE %s WHEN 'anybody' THEN gen_random_uuid() ELSE %s::uuid END, 1,
-            now() - %s * interval '1 hour' FROM comparison
+            INSERT INTO arena_comparison
+                (id, scene, title, tags, player, character, posts, pair, asked_left, asked_right, model_left,
+                 model_right, created_at)
+            SELECT gen_random_uuid(), '', 'A test', %s::text[], 'Ann', 'Ben', '[]', '', %s, %s, %s, %s, now()
+            FROM generate_series(1, %s)
+            RETURNING id),
+        turn AS (
+            INSERT INTO arena_turn
+                (comparison_id, number, attempt, post, state, failure, created_at, completed_at, reply_left,
+                 reply_right)
+            SELECT id, 1, 1, '', 'complete', '', now(), now(), 'One.', 'Two.' FROM comparison
+            RETURNING id, comparison_id)
+        INSERT INTO arena_vote (comparison_id, turn_id, choice, voter, dwell_ms, created_at)
+        SELECT comparison_id, id, %s, CASE %s WHEN 'anybody' THEN gen_random_uuid() ELSE %s::uuid END, 1,
+            now() - %s * interval '1 hour' FROM turn
         """,
         *(tags, left, right, left, right, copies, choice),
         *(voter, None if voter == "anybody" else voter, hours_ago),

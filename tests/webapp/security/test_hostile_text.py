@@ -131,6 +131,7 @@ def test_in_a_browser_nothing_runs(browser, site, engine):
         page.get_by_test_id("vote-left").and_(page.locator(":enabled")).wait_for()
         _nothing_ran(page)
         page.get_by_test_id("vote-left").click()
+        page.get_by_test_id("show").click()
         page.get_by_test_id("reveal").wait_for()
         page.reload()
         _nothing_ran(page)

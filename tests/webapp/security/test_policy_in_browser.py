@@ -20,6 +20,7 @@ def test_it_works(browser, site, engine):
         page.get_by_test_id("begin-water-rights").click()
         page.get_by_test_id("vote-left").and_(page.locator(":enabled")).wait_for()
         page.get_by_test_id("vote-left").click()
+        page.get_by_test_id("show").click()
         page.get_by_test_id("reveal").wait_for()
 
 

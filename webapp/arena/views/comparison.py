@@ -1,65 +1,38 @@
 """GET /comparisons/<id>/: the page where two replies stream in, are voted on and revealed. POST …/again/."""
 
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from webapp.arena import comparing, scenes
-from webapp.arena.engine import MESSAGES
-from webapp.arena.models import Choice, Comparison, Vote
+from webapp.arena import comparing, voter
+from webapp.arena.models import Comparison
+from webapp.arena.refusals import Refusal
+from webapp.arena.views.stage import context
 from webapp.arena.views.start import begin
-from webapp.arena.voting import reveal
 
 
 @require_safe
 @never_cache
 def comparison(request, comparison_id):
     """The comparison as it stands. Before the vote, nothing on the page depends on which model stands where."""
-    return render(request, "arena/comparison.html", context(comparing.find(comparison_id)))
+    found = comparing.find(comparison_id)
+    return render(request, "arena/comparison.html", context(found, voter.voter_of(request)))
 
 
 @require_POST
 def again(request, comparison_id):
     """The same scene once more: a new comparison, with a new draw."""
-    return begin(request, comparing.find(comparison_id).opening())
+    opening = comparing.find(comparison_id).opening()
+    if not opening.posts:
+        raise Refusal(409, "erased", "This scene was erased. Start another one.")
+    return begin(request, opening)
 
 
-def context(comparison: Comparison) -> dict:
-    """What the templates show. The model names enter it with the vote."""
-    revealed = reveal(comparison)
-    scene = scenes.library().get(comparison.scene)
-    return {
-        "comparison": comparison,
-        "setting": scene.setting if scene else "",
-        "sides": [
-            _side("left", "A", comparison.reply_left, revealed),
-            _side("right", "B", comparison.reply_right, revealed),
-        ],
-        "reveal": revealed,
-        "votes_cast": _votes_cast(comparison) if revealed else 0,
-        "failure": MESSAGES.get(comparison.failure, ""),
-        "choices": [
-            {"value": Choice.LEFT, "key": 1, "label": "A is better"},
-            {"value": Choice.RIGHT, "key": 2, "label": "B is better"},
-            {"value": Choice.TIE, "key": 3, "label": "A tie"},
-            {"value": Choice.BOTHBAD, "key": 4, "label": "Both bad"},
-        ],
-    }
-
-
-def _side(name: str, letter: str, reply: str, revealed) -> dict:
-    return {
-        "name": name,
-        "letter": letter,
-        "reply": reply,
-        "unveiled": getattr(revealed, name) if revealed else None,
-        "chosen": bool(revealed) and revealed.choice == name,
-    }
-
-
-def _votes_cast(comparison: Comparison) -> int:
-    """How many votes this voter has given up to this one."""
-    vote = comparison.vote
-    if vote.voter is None:
-        return 0
-    return Vote.objects.filter(voter=vote.voter, created_at__lte=vote.created_at).count()
+def changed(request, comparison: Comparison, who):
+    """The answer to something done on the page: its main part for htmx, else the page anew."""
+    if request.htmx:
+        response = render(request, "arena/parts/comparison.html", context(comparison, who))
+    else:
+        response = redirect("arena:comparison", comparison.pk)
+    voter.remember(response, who)
+    return response

@@ -6,7 +6,7 @@ from asgiref.sync import async_to_sync
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
-from webapp.arena import comparing, scenes, voter
+from webapp.arena import comparing, scenes, sharing, voter
 from webapp.arena.engine import served_pairs
 from webapp.arena.models import Comparison
 from webapp.arena.pairing import draw
@@ -21,7 +21,7 @@ def begin(request, opening: scenes.Opening):
     """
     pairs = async_to_sync(served_pairs)()
     who = voter.voter_of(request)
-    comparison = comparing.open_comparison(opening, draw(pairs), who)
+    comparison = comparing.open_comparison(opening, draw(pairs, sharing.weights()), who)
     response = redirect("arena:comparison", comparison.pk)
     voter.remember(response, who)
     return response
@@ -38,8 +38,14 @@ def start_scene(request, slug: str):
 
 @require_POST
 def start_surprise(request):
-    """A scene by chance, rather not one that this person has just played."""
-    return begin(request, scenes.surprise(seen=_last_scenes(voter.voter_of(request))).begin())
+    """A scene by chance, rather not one that this person has just played; or one that another has voted on."""
+    who = voter.voter_of(request)
+    shared = sharing.invite(who) if sharing.wanted(sharing.weights()) else None
+    if shared is None:
+        return begin(request, scenes.surprise(seen=_last_scenes(who)).begin())
+    response = redirect("arena:comparison", shared.pk)
+    voter.remember(response, who)
+    return response
 
 
 def _last_scenes(who: uuid.UUID) -> list[str]:

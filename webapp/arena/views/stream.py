@@ -12,27 +12,27 @@ from django.http import JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_POST
 
 from webapp.arena import comparing
-from webapp.arena.models import Comparison
+from webapp.arena.models import Turn
 from webapp.arena.refusals import Refusal
 from webapp.arena.writing import in_database, write
 
 
 @require_POST
 async def stream(request, comparison_id):
-    """Claim the comparison and stream it; 404 or 409 as JSON when it cannot be claimed."""
+    """Claim the turn that waits and stream it; 404 or 409 as JSON when it cannot be claimed."""
     try:
-        comparison = await in_database(comparing.claim, comparison_id)
+        turn = await in_database(comparing.claim, comparison_id)
     except Refusal as refusal:
         return JsonResponse(refusal.as_json(), status=refusal.status)
-    response = StreamingHttpResponse(_events(comparison), content_type="text/event-stream")
+    response = StreamingHttpResponse(_events(turn), content_type="text/event-stream")
     response["Cache-Control"] = "no-store"
     response["X-Accel-Buffering"] = "no"  # a reverse proxy must pass every event on at once
     return response
 
 
-async def _events(comparison: Comparison):
+async def _events(turn: Turn):
     try:
-        async with aclosing(write(comparison)) as steps:
+        async with aclosing(write(turn)) as steps:
             async for step in steps:
                 yield _event("words", {"left": step.left, "right": step.right})
     except Refusal as refusal:

@@ -1,22 +1,30 @@
-"""POST /comparisons/<id>/vote/: one vote, then the reveal. htmx gets the comparison's part of the page."""
+"""POST /comparisons/<id>/vote/ and …/reasons/: one vote, why it was so, then the reveal.
 
-from django.shortcuts import redirect, render
+The reasons come before the reveal, so that they are about the replies and not about the names. htmx gets the
+comparison's part of the page.
+"""
+
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST
 
-from webapp.arena import voter, voting
-from webapp.arena.views.comparison import context
+from webapp.arena import comparing, voter, voting
+from webapp.arena.views.comparison import changed
 
 
 @require_POST
 @never_cache
 def vote(request, comparison_id):
-    """Cast `choice` (left, right, tie, bothbad)."""
+    """Cast `choice` (left, right, tie, bothbad) on the turn `seen`."""
     who = voter.voter_of(request)
-    comparison = voting.cast(comparison_id, request.POST.get("choice", ""), who)
-    if request.htmx:
-        response = render(request, "arena/parts/comparison.html", context(comparison))
-    else:
-        response = redirect("arena:comparison", comparison.pk)
-    voter.remember(response, who)
-    return response
+    cast = voting.cast(comparison_id, request.POST.get("choice", ""), who, request.POST.get("seen", ""))
+    return changed(request, cast.comparison, who)
+
+
+@require_POST
+@never_cache
+def reasons(request, comparison_id):
+    """Keep `reasons` and `comment`, both optional, and tell who was who."""
+    who = voter.voter_of(request)
+    comparison = comparing.find(comparison_id)
+    voting.give_reasons(comparison_id, who, request.POST.getlist("reasons"), request.POST.get("comment", ""))
+    return changed(request, comparison, who)

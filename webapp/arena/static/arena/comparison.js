@@ -1,10 +1,11 @@
-// The comparison's page: brings in both replies, opens the vote when both are complete, takes votes by key.
+// The comparison's page: brings in both replies, opens what can be done when both are complete, takes keys.
 
 import { render } from "./prose.js";
 import { readEvents, Refused } from "./stream.js";
 
 const BUSY_TRIES = 8; // after a reload, the server needs a moment to see that the old stream is gone
 const BUSY_WAIT_MS = 700;
+const DOUBLE_CLICK_MS = 500; // the second click of a double click on a vote must not skip what comes after it
 
 const page = () => document.getElementById("comparison");
 const say = (text) => { document.getElementById("status").textContent = text; };
@@ -48,7 +49,7 @@ function begin() {
 
 function complete() {
   page().dataset.state = "complete";
-  document.getElementById("votes").disabled = false;
+  for (const id of ["votes", "onward"]) document.getElementById(id).disabled = false;
   say("Both replies are complete. Which is better?");
 }
 
@@ -71,8 +72,9 @@ function lost(busy) {
 }
 
 document.addEventListener("keydown", (event) => {
+  const field = event.target.closest("input:not([type=checkbox]), textarea, select");
+  if (field) return inField(event, field);
   if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) return;
-  if (event.target.closest("input, textarea, select")) return;
   const votes = [...document.querySelectorAll("#votes:enabled .vote")];
   const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
   const focused = votes.indexOf(document.activeElement);
@@ -80,11 +82,48 @@ document.addEventListener("keydown", (event) => {
     votes[(focused + step + votes.length) % votes.length].focus();
     event.preventDefault();
   } else {
-    votes.find((vote) => vote.dataset.key === event.key)?.click();
+    use(withKey(event.key), event);
   }
 });
 
-// After the vote the page's main part is another: tell it to those who do not see it.
-document.addEventListener("htmx:afterSwap", () => document.getElementById("reveal")?.focus());
+// In a field, keys are letters: Ctrl+Enter sends it, Escape leaves it.
+function inField(event, field) {
+  if (event.key === "Escape") field.blur();
+  else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) field.form?.requestSubmit();
+}
 
-if (page()?.dataset.state === "waiting" || page()?.dataset.state === "writing") bringReplies();
+function withKey(key) {
+  const found = [...document.querySelectorAll("[data-key]")].filter((one) => one.dataset.key === key);
+  return found.find((one) => !one.matches(":disabled") && one.checkVisibility());
+}
+
+function use(target, event) {
+  if (!target) return;
+  event.preventDefault();
+  if (target.matches("textarea")) target.focus();
+  else target.click();
+  if (target.matches("summary")) target.parentElement.querySelector("textarea").focus();
+}
+
+// The page's main part is another now: tell it to those who do not see it, and go on.
+document.addEventListener("htmx:afterSwap", () => {
+  document.getElementById("reveal")?.focus();
+  const show = document.getElementById("show");
+  if (show) {
+    show.disabled = true;
+    setTimeout(() => { show.disabled = false; }, DOUBLE_CLICK_MS);
+  }
+  start();
+});
+
+function start() {
+  if (!["waiting", "writing"].includes(page()?.dataset.state)) return;
+  (document.getElementById("last-post") ?? document.getElementById("replies")).scrollIntoView({ block: "start" });
+  bringReplies();
+}
+
+if (page()?.dataset.turn === "1") {
+  if (["waiting", "writing"].includes(page().dataset.state)) bringReplies(); // the opening is to be read first
+} else {
+  start();
+}
