@@ -35,7 +35,7 @@ def _same(values):
 
 
 checked = pytest.mark.parametrize("model", MODELS)
-quick = settings(max_examples=40, deadline=None, derandomize=True)
+quick = settings(max_examples=30, deadline=None, derandomize=True)
 
 
 @checked

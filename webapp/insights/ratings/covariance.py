@@ -6,12 +6,14 @@ In: a fitted loss. Out: (p, p) covariance of the parameters, the ratings centred
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.linalg import cho_factor, cho_solve
 from scipy.sparse import csr_array
 
 from webapp.insights.ratings.battles import Battles, Outcome
 from webapp.insights.ratings.grouping import cells
 from webapp.insights.ratings.predictor import Loss
+
+_ONE_THREAD, _MOST_BLOCKS = 9_000, 16
+"""Right-hand sides × unknowns up to which OpenBLAS solves on one thread; and where threads are worth their price."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,4 +102,7 @@ def _spread(loss: Loss, values: np.ndarray) -> np.ndarray:
 
 
 def _inverse(loss: Loss, point: np.ndarray) -> np.ndarray:
-    return cho_solve(cho_factor(loss.slopes(point)[1]), np.eye(loss.size))
+    """In blocks of columns that OpenBLAS does not spread over threads, as in newton.py; the factors cost little."""
+    hessian = loss.slopes(point)[1]
+    blocks = min(_MOST_BLOCKS, -(-(loss.size**2) // _ONE_THREAD))
+    return np.hstack([np.linalg.solve(hessian, block) for block in np.array_split(np.eye(loss.size), blocks, axis=1)])

@@ -7,7 +7,6 @@ says nothing about a model with three votes among a million; here the step itsel
 from collections.abc import Callable
 
 import numpy as np
-from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 STEPS = 30
 """Where the loss only falls towards infinity, a step adds about 1 to a log-odds each time; 30 is past any real data."""
@@ -42,12 +41,16 @@ def minimise(
     for taken in range(1, STEPS + 1):
         gradient, hessian = slopes(here)
         try:
-            step = -cho_solve(cho_factor(hessian, check_finite=False), gradient, check_finite=False)
-        except LinAlgError as error:
+            # Not a Cholesky factor: OpenBLAS spreads that over threads even at a hundred models, which then wait for
+            # one another, a hundred times as long as they work, when other processes use the cores.
+            step = -np.linalg.solve(hessian, gradient)
+        except np.linalg.LinAlgError as error:
             raise NoMinimum(step) from error
         if np.abs(step).max() < STILL:
             return here + step, taken
         promised, part = -gradient @ step, 1.0
+        if not promised > 0:  # the curvature is lost in rounding: far out, where the loss is flat
+            raise NoMinimum(step)
         # The last term lets a good step pass whose gain is below the rounding of a sum over a million votes.
         while not (there := loss(here + part * step)) <= at - 1e-4 * part * promised + 1e-12 * abs(at):
             part /= 2
