@@ -90,7 +90,9 @@ async def visit(url: str, people: int, lasts_s: float) -> Timings:
                 await person.get(comparison, "comparison")
                 await person.read(comparison)
                 await person.submit(f"{comparison}vote/", "vote", choice=CHOICES[number % len(CHOICES)])
+                await person.submit(f"{comparison}reasons/", "reasons")
                 await person.get(comparison, "reveal")
+                await person.get("/mine/", "my votes")
 
     await asyncio.gather(*(one(number) for number in range(people)))
     return timings

@@ -19,6 +19,7 @@ import psutil
 
 from demo.postgres import start
 from tests.ports import free_ports
+from webapp.access.limits import DEFAULTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 STARTS_WITHIN_S = 60.0
@@ -51,6 +52,7 @@ def running_site(words_per_s: float, processes: int) -> Iterator[RunningSite]:
             "DJANGO_SUPERUSER_PASSWORD": "only-for-the-measurement",
             "BARDLOOP_INFERENCE_URL": f"http://127.0.0.1:{engine_port}",
             "WEB_CONCURRENCY": str(processes),
+            "BARDLOOP_LIMITS": ",".join(f"{limit}=1000000" for limit in DEFAULTS),  # all come from one address
         }
         subprocess.run([sys.executable, "webapp/manage.py", "setup"], cwd=ROOT, env=environment, check=True)
         command = [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application", "--port", str(port)]
