@@ -10,7 +10,7 @@ import io
 import os
 from collections.abc import AsyncIterator, Iterator
 
-from asgiref.sync import sync_to_async
+import psycopg2
 from django.db import connection
 
 ROWS = """
@@ -62,7 +62,7 @@ async def _in_thread(function, *arguments):
 async def _copied() -> AsyncIterator[io.FileIO]:
     """The end of a pipe at which the CSV comes out. Whoever stops reading stops PostgreSQL."""
     end, start = os.pipe()
-    copying = asyncio.ensure_future(sync_to_async(_copy, thread_sensitive=False)(start))
+    copying = asyncio.ensure_future(asyncio.to_thread(_copy, start))
     left = False
     try:
         with os.fdopen(end, "rb", buffering=0) as file:
@@ -77,12 +77,12 @@ async def _copied() -> AsyncIterator[io.FileIO]:
 
 
 def _copy(start: int) -> None:
-    """Runs in a thread of its own, on a connection of its own."""
-    try:
-        with os.fdopen(start, "wb") as file, connection.cursor() as cursor:
-            cursor.copy_expert(f"COPY ({ROWS}) TO STDOUT WITH (FORMAT csv, HEADER)", file)
-    finally:
-        connection.close()
+    """Runs in a thread of its own, on a connection of its own: one whose reader left early is of no use to others."""
+    with (
+        os.fdopen(start, "wb") as file,
+        contextlib.closing(psycopg2.connect(**connection.get_connection_params())) as own,
+    ):
+        own.cursor().copy_expert(f"COPY ({ROWS}) TO STDOUT WITH (FORMAT csv, HEADER)", file)
 
 
 def _as_parquet(file: io.FileIO) -> Iterator[bytes]:
