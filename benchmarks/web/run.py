@@ -12,6 +12,7 @@ import sys
 
 import aiohttp
 
+from benchmarks.web.million import with_a_million
 from benchmarks.web.people import Person, Timings, visit, vote
 from benchmarks.web.site import RunningSite, running_site
 
@@ -37,6 +38,7 @@ def main() -> int:
         claims += asyncio.run(votes(site, options.votes))
     with running_site(READING_WORDS_PER_S, processes=1) as site:
         claims += asyncio.run(streams(site))
+        claims += with_a_million(site)
     print()
     for kept, claim in claims:
         print(f"{'ok  ' if kept else 'FAIL'} {claim}")

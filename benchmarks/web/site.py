@@ -22,6 +22,7 @@ from tests.ports import free_ports
 from webapp.access.limits import DEFAULTS
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+PASSWORD = "only-for-the-measurement"
 STARTS_WITHIN_S = 60.0
 
 
@@ -49,7 +50,7 @@ def running_site(words_per_s: float, processes: int) -> Iterator[RunningSite]:
         environment = os.environ | {
             "DATABASE_URL": postgres.url("bardloop"),
             "DJANGO_SECRET_KEY": "only for the measurement",
-            "DJANGO_SUPERUSER_PASSWORD": "only-for-the-measurement",
+            "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
             "BARDLOOP_INFERENCE_URL": f"http://127.0.0.1:{engine_port}",
             "WEB_CONCURRENCY": str(processes),
             "BARDLOOP_LIMITS": ",".join(f"{limit}=1000000" for limit in DEFAULTS),  # all come from one address

@@ -10,19 +10,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
-from contextlib import contextmanager
 
-import httpx
 import pytest
 
 from demo.postgres import start
-from tests.ports import free_port
+from tests.stack import ROOT
 from tests.webapp.scripted_engine import KEY, ScriptedEngine
 from tests.webapp.site import Site
+from tests.webapp.started import running
 from webapp.access.limits import DEFAULTS
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
 PASSWORD = "only-for-the-tests"
 EXPORT_KEY = "reads-the-votes"
 UNHURRIED = ",".join(f"{limit}=100000" for limit in DEFAULTS)
@@ -67,24 +64,8 @@ def site_environment(postgres, scripted_engine) -> dict[str, str]:
 def running_site(site_environment):
     """The site under uvicorn on a free port, set up from nothing."""
     subprocess.run([sys.executable, "webapp/manage.py", "setup"], cwd=ROOT, env=site_environment, check=True)
-    with serve(site_environment) as url:
-        yield Site(url, site_environment["DATABASE_URL"], PASSWORD)
-
-
-@contextmanager
-def serve(environment: dict[str, str]):
-    """The site under uvicorn on a free port; its address."""
-    port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application"]
-    options = ["--no-proxy-headers", "--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
-    process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment)
-    try:
-        url = f"http://127.0.0.1:{port}"
-        _wait_for(url, process)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=20)
+    with running(site_environment, PASSWORD) as site:
+        yield site
 
 
 @pytest.fixture
@@ -106,15 +87,3 @@ def visitor(site, engine):
     """Somebody who has never been here."""
     with site.visitor() as visitor:
         yield visitor
-
-
-def _wait_for(url: str, process: subprocess.Popen) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        assert process.poll() is None, f"the site ended with {process.returncode}"
-        try:
-            if httpx.get(f"{url}/health").status_code == 200:
-                return
-        except httpx.ConnectError:
-            time.sleep(0.1)
-    raise TimeoutError(f"{url}/health did not answer within 60 s")

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from tests.webapp.conftest import serve
+from tests.webapp.conftest import PASSWORD
 from tests.webapp.site import Site
+from tests.webapp.started import running
 from tests.webapp.test_pages_in_browser import PHONE, opened, serious_faults
 
 
@@ -13,8 +14,8 @@ from tests.webapp.test_pages_in_browser import PHONE, opened, serious_faults
 def strict_url(running_site, site_environment):
     """A second site on the same database, which asks for an age and for consent."""
     terms = {"BARDLOOP_MIN_AGE": "18", "BARDLOOP_CONSENT": "What you write is stored.\\n\\nIt <b>trains</b> models."}
-    with serve(site_environment | terms) as url:
-        yield url
+    with running(site_environment | terms, PASSWORD) as site:
+        yield site.url
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""Comparisons, turns and votes in the admin: to read and to search, never to change."""
+"""Comparisons, turns and votes in the admin: to read and to search, not to change; votes can be left out of counts."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Exists, OuterRef, Q
 
+from webapp.arena.leaving_out import count_again, leave_out
 from webapp.arena.models import Comparison, Invitation, PairWeight, Turn, Vote
 from webapp.arena.voter import voter_of
 
@@ -58,8 +59,26 @@ class VoteAdmin(ReadOnly):
     list_display = ["comparison", "choice", "left", "right", "dwell_ms", "withdrawn_at", "left_out", "created_at"]
     list_filter = ["choice", "left_out", "created_at"]
     list_select_related = ["comparison"]
-    search_fields = ["comparison__title", "comment"]
+    search_fields = ["comparison__title", "comment", "voter"]
     ordering = ["-created_at"]
+    actions = ["leave_out", "count_again"]
+
+    def has_leave_out_permission(self, request):
+        """Who may change votes in Django's sense: it is the one thing about them that can be changed."""
+        return request.user.has_perm("arena.change_vote")
+
+    @admin.action(description="Leave out of everything that counts votes", permissions=["leave_out"])
+    def leave_out(self, request, queryset):
+        """The reason is who did it; the log has it too."""
+        changed = leave_out(queryset.values_list("pk", flat=True), f"by {request.user.get_username()}", request.user)
+        messages.success(request, f"{changed} votes left out.")
+
+    @admin.action(description="Count again", permissions=["leave_out"])
+    def count_again(self, request, queryset):
+        """Withdrawn votes stay withdrawn."""
+        messages.success(
+            request, f"{count_again(queryset.values_list('pk', flat=True), request.user)} votes count again."
+        )
 
     @admin.display(description="left")
     def left(self, vote):

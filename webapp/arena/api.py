@@ -10,7 +10,7 @@ from contextlib import aclosing
 from typing import Annotated, Literal
 
 from django.http import JsonResponse, StreamingHttpResponse
-from ninja import Field, NinjaAPI, Schema
+from ninja import Field, NinjaAPI, Query, Schema
 from ninja.errors import ValidationError
 from ninja.security import SessionAuthIsStaff
 from pydantic import StringConstraints, model_validator
@@ -18,6 +18,7 @@ from pydantic import StringConstraints, model_validator
 from contracts.scene import Post
 from webapp.access.keys import ProgramKeyAuth, voter_of_program
 from webapp.arena import comparing, moves, scenes, voting
+from webapp.arena.battle_table import csv_pieces, parquet_pieces
 from webapp.arena.battles import battle_lines
 from webapp.arena.engine import served_pairs
 from webapp.arena.gate_api import router as gate
@@ -110,6 +111,12 @@ class VoteAnswer(Schema):
     preferred: Literal["base", "adapter"] | None
 
 
+class Form(Schema):
+    """In what form the battles come."""
+
+    format: Literal["jsonl", "csv", "parquet"] = "jsonl"
+
+
 class Complaint(Schema):
     """Why not: a code for programs, a sentence for people."""
 
@@ -185,10 +192,17 @@ def read_statistics(request):
     auth=[SessionAuthIsStaff(csrf=False), ProgramKeyAuth("export")],
     summary="Every vote as a battle record (staff, or a key that permits export)",
 )
-def read_battles(request):
-    """JSON lines, one battle a line: FastChat's row and what Bardloop adds (contracts/battle.py)."""
-    response = StreamingHttpResponse(battle_lines(), content_type="application/jsonl")
-    response["Content-Disposition"] = 'attachment; filename="battles.jsonl"'
+def read_battles(request, form: Query[Form]):
+    """`jsonl`: one battle a line, FastChat's row with both conversations and what Bardloop adds (contracts/battle.py).
+    `csv` and `parquet`: the same as a table, without the conversations.
+    """
+    pieces, content_type = {
+        "jsonl": (battle_lines, "application/jsonl"),
+        "csv": (csv_pieces, "text/csv; charset=utf-8"),
+        "parquet": (parquet_pieces, "application/vnd.apache.parquet"),
+    }[form.format]
+    response = StreamingHttpResponse(pieces(), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="battles.{form.format}"'
     return response
 
 

@@ -4,13 +4,13 @@ In: names and chat messages. Out: text, and the resolved name of the model that 
 `EngineFault` with a reason code, never half a reply taken for a whole one.
 """
 
+import asyncio
 import json
-import ssl
 import time
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import httpx
 from django.conf import settings
@@ -73,19 +73,18 @@ async def served_pairs() -> list[ServedPair]:
     Raises:
         EngineFault: the engine is down, refuses the key, or has no adapter.
     """
-    async with _client(timeout=httpx.Timeout(15, connect=5)) as client:
-        try:
-            response = await client.get("/v1/models")
-            if response.status_code in (502, 503, 504):
-                raise EngineFault("unreachable", f"/v1/models: HTTP {response.status_code}")
-            _check_status(response.status_code, "/v1/models")
-            listed = response.json()["data"]
-            entries = {entry["id"]: entry.get("parent") for entry in listed}
-            roots = {entry["id"]: entry.get("root") or entry["id"] for entry in listed}
-        except httpx.HTTPError as error:
-            raise _fault(error, "/v1/models") from error
-        except (ValueError, KeyError, TypeError) as error:
-            raise EngineFault("engine_error", f"/v1/models is not a list of models: {error!r}") from error
+    try:
+        response = await _client().get("/v1/models", timeout=httpx.Timeout(15, connect=5))
+        if response.status_code in (502, 503, 504):
+            raise EngineFault("unreachable", f"/v1/models: HTTP {response.status_code}")
+        _check_status(response.status_code, "/v1/models")
+        listed = response.json()["data"]
+        entries = {entry["id"]: entry.get("parent") for entry in listed}
+        roots = {entry["id"]: entry.get("root") or entry["id"] for entry in listed}
+    except httpx.HTTPError as error:
+        raise _fault(error, "/v1/models") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise EngineFault("engine_error", f"/v1/models is not a list of models: {error!r}") from error
     aliases = {name: parent for name, parent in entries.items() if parent and not is_adapter_version(name)}
     pairs = [
         ServedPair(parent, alias, roots[alias], _others(alias, roots[alias], entries))
@@ -135,17 +134,23 @@ class Reply:
             "X-Request-Id": f"{self.conversation}.{uuid.uuid4().hex[:8]}",  # the engine's log has it
         }
         began = time.monotonic()
-        async with _client(timeout=httpx.Timeout(settings.REPLY_TIMEOUT_S, connect=5)) as client:
-            try:
-                async with client.stream("POST", "/v1/chat/completions", json=request, headers=headers) as response:
-                    _check_status(response.status_code, self.asked)
-                    async for chunk in self._chunks(response):
-                        self.first_token = self.first_token or time.monotonic() - began
-                        self.text += chunk
-                        yield chunk
-                    self.seconds = time.monotonic() - began
-            except httpx.HTTPError as error:
-                raise _fault(error, self.asked) from error
+        asked = _client().stream(
+            "POST",
+            "/v1/chat/completions",
+            json=request,
+            headers=headers,
+            timeout=httpx.Timeout(settings.REPLY_TIMEOUT_S, connect=5),
+        )
+        try:
+            async with asked as response:
+                _check_status(response.status_code, self.asked)
+                async for chunk in self._chunks(response):
+                    self.first_token = self.first_token or time.monotonic() - began
+                    self.text += chunk
+                    yield chunk
+                self.seconds = time.monotonic() - began
+        except httpx.HTTPError as error:
+            raise _fault(error, self.asked) from error
         if not self.text.strip():
             raise EngineFault("empty_reply", self.asked)
 
@@ -183,21 +188,22 @@ def _storable(text: str) -> str:
     return text.replace("\x00", "").encode(errors="replace").decode()
 
 
-@lru_cache
-def _certificates() -> ssl.SSLContext:
-    """Read once: building it costs more than a request to a local engine."""
-    return ssl.create_default_context()
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
+"""One for each event loop, of which a process of the site has one: a client of its own would cost each reply 50 kB."""
 
 
-def _client(timeout: httpx.Timeout) -> httpx.AsyncClient:
-    headers = {"Authorization": f"Bearer {settings.INFERENCE_KEY}"} if settings.INFERENCE_KEY else {}
-    return httpx.AsyncClient(
-        base_url=settings.INFERENCE_URL,
-        headers=headers,
-        timeout=timeout,
-        verify=_certificates(),
-        trust_env=False,  # the engine is ours and reached directly, whatever proxy the machine uses for the web
-    )
+def _client() -> httpx.AsyncClient:
+    loop = asyncio.get_running_loop()
+    if loop not in _clients:
+        headers = {"Authorization": f"Bearer {settings.INFERENCE_KEY}"} if settings.INFERENCE_KEY else {}
+        _clients[loop] = httpx.AsyncClient(
+            base_url=settings.INFERENCE_URL,
+            headers=headers,
+            # Every reply holds a connection. Idle ones are given up before the engine would hang up on them.
+            limits=httpx.Limits(max_connections=None, max_keepalive_connections=20, keepalive_expiry=2),
+            trust_env=False,  # the engine is ours and reached directly, whatever proxy the machine uses for the web
+        )
+    return _clients[loop]
 
 
 def _check_status(status: int, what: str) -> None:

@@ -1,4 +1,4 @@
-"""The admin site: Django's own, plus the statistics page and its headline numbers on the front page."""
+"""The admin site: Django's own, plus our pages and the headline numbers on the front page."""
 
 from django.contrib import admin
 from django.template.response import TemplateResponse
@@ -6,6 +6,10 @@ from django.urls import path, reverse
 
 from webapp.insights import charts
 from webapp.insights.statistics import statistics
+from webapp.insights.suspicion_page import suspicion
+
+PAGES = {"statistics": "Statistics", "suspicion": "Votes that may not be honest"}
+"""Name of the address to the title in the side bar."""
 
 
 class BardloopAdminSite(admin.AdminSite):
@@ -17,14 +21,18 @@ class BardloopAdminSite(admin.AdminSite):
     index_template = "insights/index.html"
 
     def get_urls(self):
-        """The statistics page before Django's own."""
-        return [path("statistics/", self.admin_view(self.statistics), name="statistics"), *super().get_urls()]
+        """Our pages before Django's own."""
+        ours = [path(f"{name}/", self.admin_view(getattr(self, name)), name=name) for name in PAGES]
+        return [*ours, *super().get_urls()]
 
     def get_app_list(self, request, app_label=None):
-        """Django's list, and the statistics as an entry of their own: so they stand in the side bar of every page."""
-        entry = {"name": "Statistics", "object_name": "Statistics", "admin_url": reverse("admin:statistics")}
-        entry |= {"perms": {"view": True}, "view_only": True, "add_url": None}
-        ours = {"name": "Insights", "app_label": "insights", "app_url": reverse("admin:statistics"), "models": [entry]}
+        """Django's list, and our pages as entries of their own: so they stand in the side bar of every page."""
+        entries = [
+            {"name": title, "object_name": name, "admin_url": reverse(f"admin:{name}")}
+            | {"perms": {"view": True}, "view_only": True, "add_url": None}
+            for name, title in PAGES.items()
+        ]
+        ours = {"name": "Insights", "app_label": "insights", "app_url": reverse("admin:statistics"), "models": entries}
         others = super().get_app_list(request, app_label)
         return others if app_label else [ours, *others]
 
@@ -43,3 +51,7 @@ class BardloopAdminSite(admin.AdminSite):
             "days": charts.day_bars(numbers.days),
         }
         return TemplateResponse(request, "insights/statistics.html", context)
+
+    def suspicion(self, request):
+        """What the rules of suspicion.py point at."""
+        return suspicion(request, self.each_context(request))

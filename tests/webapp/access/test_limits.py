@@ -7,8 +7,8 @@ import sys
 
 import pytest
 
-from tests.webapp.another_site import running
 from tests.webapp.conftest import EXPORT_KEY, ROOT
+from tests.webapp.started import running
 
 LIMITS = "start/voter=3,start/address=7,write/voter=1,vote/voter=2,api/address=4,act/voter=100,login/address=2"
 ADDRESSES = (f"198.51.100.{number}" for number in itertools.count(1))

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.recipe import Gate, load_recipe
 from tests.webapp.conftest import EXPORT_KEY, ROOT
+from tests.webapp.rows import insert_votes
 from tests.webapp.scripted_engine import BASE, VERSION
 from tests.webapp.site import Site
 
@@ -21,34 +22,8 @@ def cast(site: Site, who: str, votes: int = 5, against=STABLE, voter="", tags=()
     for number in range(votes):
         left, right = (VERSION, against) if number % 2 else (against, VERSION)
         choice = {"candidate": ("right", "left"), "other": ("left", "right")}.get(who, (who, who))[number % 2]
-        _insert(site, left, right, choice, voter, list(tags), hours_ago)
+        insert_votes(site, left, right, choice, voter, list(tags), hours_ago)
     return voter
-
-
-def _insert(site: Site, left: str, right: str, choice: str, voter: str | None, tags: list, hours_ago: float, copies=1):
-    """Complete comparisons and their votes, as rows of the database. `voter` "anybody": another one each time."""
-    site.rows(
-        """
-        WITH comparison AS (
-            INSERT INTO arena_comparison
-                (id, scene, title, tags, player, character, posts, pair, asked_left, asked_right, model_left,
-                 model_right, created_at)
-            SELECT gen_random_uuid(), '', 'A test', %s::text[], 'Ann', 'Ben', '[]', '', %s, %s, %s, %s, now()
-            FROM generate_series(1, %s)
-            RETURNING id),
-        turn AS (
-            INSERT INTO arena_turn
-                (comparison_id, number, attempt, post, state, failure, created_at, completed_at, reply_left,
-                 reply_right)
-            SELECT id, 1, 1, '', 'complete', '', now(), now(), 'One.', 'Two.' FROM comparison
-            RETURNING id, comparison_id)
-        INSERT INTO arena_vote (comparison_id, turn_id, choice, voter, dwell_ms, created_at)
-        SELECT comparison_id, id, %s, CASE %s WHEN 'anybody' THEN gen_random_uuid() ELSE %s::uuid END, 1,
-            now() - %s * interval '1 hour' FROM turn
-        """,
-        *(tags, left, right, left, right, copies, choice),
-        *(voter, None if voter == "anybody" else voter, hours_ago),
-    )
 
 
 def ask(visitor, candidate=VERSION, **query) -> dict:
@@ -137,7 +112,7 @@ def test_what_comes_after_the_last_voter_is_not_read(visitor, site):
         cast(site, "candidate" if number % 2 else "other", votes=1, hours_ago=90 - number / 10)
     before = ask(visitor)
     assert (before["code"], before["decided_after"]) == ("too_many_voters", RULES.max_voters)
-    _insert(site, VERSION, STABLE, "left", "anybody", ["Horror"], hours_ago=0, copies=50_000)
+    insert_votes(site, VERSION, STABLE, "left", "anybody", ["Horror"], hours_ago=0, copies=50_000)
     site.rows("ANALYZE arena_comparison, arena_vote")
     began = time.monotonic()
     assert ask(visitor) == before

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.webapp.another_site import running
+from tests.webapp.started import running
 
 ORIGIN = "https://bardloop.example"
 

@@ -51,7 +51,7 @@ def keyed(site):
 def admin_pages(visitor) -> list[str]:
     """Every list of the admin, and every row's page."""
     lists = re.findall(r'href="(/admin/\w+/\w+/)"', visitor.get("/admin/").text)
-    pages = list(dict.fromkeys(["/admin/", "/admin/statistics/", *lists]))
+    pages = list(dict.fromkeys(["/admin/", "/admin/statistics/", "/admin/suspicion/", *lists]))
     for path in list(pages):
         pages += dict.fromkeys(re.findall(rf'href="({path}[^"/]+/change/)[^"]*"', visitor.get(path).text))
     assert any("comparison" in page and page.endswith("/change/") for page in pages)

@@ -1,4 +1,4 @@
-"""The site once more, in another environment, on the same database: with tight limits, behind a proxy, over HTTPS."""
+"""The site in a process of its own: the one that all tests share, and others, each in an environment of its own."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 
 from tests.ports import free_port
-from tests.webapp.conftest import ROOT
+from tests.stack import ROOT
 from tests.webapp.site import Site
 
 
