@@ -189,7 +189,7 @@ def _storable(text: str) -> str:
 
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
-"""One for each event loop, of which a process of the site has one: a client of its own would cost each reply 50 kB."""
+"""One for each event loop, of which a process of the site has one: all its replies share it."""
 
 
 def _client() -> httpx.AsyncClient:
