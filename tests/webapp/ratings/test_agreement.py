@@ -1,5 +1,8 @@
 """Agreement against a published table, a hand-worked case, and voters who follow chance."""
 
+import time
+
+import krippendorff
 import numpy as np
 import pytest
 
@@ -15,6 +18,26 @@ def test_krippendorffs_published_example():
     assert found.alpha.value == pytest.approx(0.743, abs=5e-4)
     assert (found.battles, found.votes) == (11, 40)  # the last unit was judged once
     assert found.alpha.low < 0.743 < found.alpha.high <= 1
+
+
+def test_it_is_the_reference_librarys_alpha():
+    rng = np.random.default_rng(3)
+    voters = rng.integers(1, 5, 300)
+    battle, choice = (
+        np.repeat(np.arange(300), voters),
+        rng.choice(["left", "right", "tie"], voters.sum(), p=[0.6, 0.3, 0.1]),
+    )
+    counts = np.array([[(choice[battle == unit] == said).sum() for said in np.unique(choice)] for unit in range(300)])
+    reference = krippendorff.alpha(value_counts=counts, level_of_measurement="nominal")
+    assert agreement(battle, choice).alpha.value == pytest.approx(reference, abs=1e-12)
+
+
+def test_a_hundred_thousand_shared_battles_are_no_matter():
+    rng = np.random.default_rng(4)
+    began = time.process_time()
+    found = agreement(np.repeat(np.arange(100_000), 3), rng.integers(0, 4, 300_000))
+    assert time.process_time() - began < 5
+    assert abs(found.alpha.value) < 0.01 and found.pairwise.high - found.pairwise.low < 0.01
 
 
 def test_pairwise_agreement_by_hand():

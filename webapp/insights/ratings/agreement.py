@@ -6,7 +6,6 @@ model that was chosen, not the side, where sides were drawn anew.
 
 from dataclasses import dataclass
 
-import krippendorff
 import numpy as np
 
 
@@ -47,21 +46,25 @@ def agreement(
     if len(battle) != len(choice):
         raise ValueError(f"battle has {len(battle)} rows, choice has {len(choice)}")
     counts = _counts(np.asarray(battle), np.asarray(choice))
-    votes = counts.sum(axis=1)
-    alike, pairs = (counts * (counts - 1)).sum(axis=1), votes * (votes - 1)
     nothing = Share(None, None, None)
     if not len(counts):
         return Agreement(0, 0, nothing, nothing)
-    drawn = np.random.default_rng(seed).integers(0, len(counts), (replicates, len(counts)))
+    # Battles with the same votes are one kind, and there are few kinds: drawing their numbers is drawing battles.
+    kinds, times = np.unique(counts, axis=0, return_counts=True)
+    drawn = np.random.default_rng(seed).multinomial(len(counts), times / len(counts), replicates)
+    alpha, pairwise = _alphas(kinds, times[None])[0], _pairwise(kinds, times[None])[0]
+    return Agreement(
+        len(counts),
+        int(counts.sum()),
+        nothing if np.isnan(alpha) else _share(alpha, _alphas(kinds, drawn), confidence),
+        _share(pairwise, _pairwise(kinds, drawn), confidence),
+    )
+
+
+def _share(value: float, redrawn: np.ndarray, confidence: float) -> Share:
     tails = [(1 - confidence) / 2, (1 + confidence) / 2]
-    low, high = np.quantile(alike[drawn].sum(axis=1) / pairs[drawn].sum(axis=1), tails)
-    pairwise = Share(float(alike.sum() / pairs.sum()), float(low), float(high))
-    alpha = _alpha(counts)
-    if alpha is None:
-        return Agreement(len(counts), int(votes.sum()), nothing, pairwise)
-    redrawn = [found for rows in drawn if (found := _alpha(counts[rows])) is not None]
-    low, high = np.quantile(redrawn, tails)
-    return Agreement(len(counts), int(votes.sum()), Share(alpha, float(low), float(high)), pairwise)
+    low, high = np.nanquantile(redrawn, tails)
+    return Share(float(value), float(low), float(high))
 
 
 def _counts(battle: np.ndarray, choice: np.ndarray) -> np.ndarray:
@@ -73,7 +76,18 @@ def _counts(battle: np.ndarray, choice: np.ndarray) -> np.ndarray:
     return counts[counts.sum(axis=1) > 1]
 
 
-def _alpha(counts: np.ndarray) -> float | None:
-    if np.count_nonzero(counts.any(axis=0)) < 2:
-        return None
-    return float(krippendorff.alpha(value_counts=counts, level_of_measurement="nominal"))
+def _pairwise(kinds: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(r,) for `times` (r, kinds): how often each kind of battle is there."""
+    votes = kinds.sum(axis=1)
+    return times @ (kinds * (kinds - 1)).sum(axis=1) / (times @ (votes * (votes - 1)))
+
+
+def _alphas(kinds: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """(r,) α from the coincidences of choices, Krippendorff's section C; NaN where all chose the same throughout."""
+    votes = kinds.sum(axis=1)
+    alike = times @ ((kinds * (kinds - 1)).sum(axis=1) / (votes - 1))
+    chosen = times @ kinds
+    pairable = chosen.sum(axis=1)
+    by_chance = pairable**2 - (chosen**2).sum(axis=1)
+    unlike = (pairable - 1) * (pairable - alike)
+    return 1 - np.divide(unlike, by_chance, out=np.full(len(times), np.nan), where=by_chance > 0)
