@@ -7,6 +7,9 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
+import pyarrow
+import pyarrow.parquet
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -85,6 +88,56 @@ def test_side_bias_is_told_when_asked_for(tmp_path):
     assert bias["value"] == pytest.approx(math.log(4))  # 16 of 20 for the left, by equal models
     assert bias["standard_error"] == pytest.approx(1 / math.sqrt(20 * 0.8 * 0.2))
     assert "side_bias" not in json.loads(_run("module", path).stdout)["bradley_terry"]
+
+
+def _talk(reply):
+    return [{"role": "user", "content": "Hail, traveller!\n\nWho goes there?"}, {"role": "assistant", "content": reply}]
+
+
+@pytest.mark.parametrize("kind", [".json", ".jsonl", ".parquet"])
+def test_what_style_explains_is_no_strength(tmp_path, kind):
+    """Equal models, one of which writes more; people like more of it, on whichever side it stood."""
+    rng, rows = np.random.default_rng(5), []
+    for number in range(3000):
+        lengths = rng.integers(20, 60, 2) + np.array([0, 40])
+        length = (lengths[0] - lengths[1]) / lengths.sum()
+        first = rng.random() < 1 / (1 + np.exp(-4 * length))
+        turned = bool(number % 2)
+        rows.append(
+            {
+                "model_a": "brief",
+                "model_b": "long",
+                "winner": "model_a" if first else "model_b",
+                "conversation_a": _talk("x" * lengths[0]),
+                "conversation_b": _talk("x" * (lengths[1] - 3) + "\n\ny"),
+                "side_shown": "right" if turned else "left",
+            }
+        )
+    path = tmp_path / f"battles{kind}"
+    if kind == ".parquet":
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), path)
+    else:
+        path.write_text(json.dumps(rows) if kind == ".json" else "\n".join(map(json.dumps, rows)))
+    plain, styled = (
+        json.loads(_run("module", path, *more).stdout)["bradley_terry"] for more in ((), ("--style", "length"))
+    )
+    assert plain["ratings"][0]["model"] == "long" and plain["ratings"][0]["low"] > 0.2 and "style" not in plain
+    strength = {rating["model"]: rating for rating in styled["ratings"]}["long"]
+    assert strength["low"] < 0 < strength["high"]
+    assert styled["style"]["length"]["low"] > 0
+    assert styled["log_loss"] < plain["log_loss"]
+    both = json.loads(_run("module", path, "--style", "length", "paragraphs").stdout)["bradley_terry"]
+    assert both["ratings"] is None and "cannot be told from the models" in both["warnings"][0]
+
+
+def test_how_far_people_agree_is_told_of_what_several_judged(tmp_path):
+    path = tmp_path / "battles.csv"
+    rows = ["1,ann,a,b,model_a", "1,bob,b,a,model_b", "1,bob,b,a,model_a", "2,ann,a,b,tie", "2,cy,a,b,model_b"]
+    path.write_text("question_id,judge,model_a,model_b,winner\n" + "\n".join(rows))
+    found = json.loads(_run("manage", path).stdout)["agreement"]
+    assert (found["battles"], found["votes"], found["pairwise"]["value"]) == (2, 4, 0.5)  # the same model, either side
+    path.write_text("model_a,model_b,winner\na,b,model_a\n")
+    assert json.loads(_run("module", path).stdout)["agreement"] is None
 
 
 def test_a_model_of_votes_without_an_estimate_does_not_take_the_others_down(tmp_path):

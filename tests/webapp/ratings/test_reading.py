@@ -64,6 +64,23 @@ def test_fastchats_whole_row_is_read_and_our_side_is_followed(tmp_path):
     assert np.allclose(fit(turned).values, fit(plain).values, equal_nan=True)
 
 
+@pytest.mark.parametrize("kind", [".json", ".jsonl", ".parquet"])
+@pytest.mark.parametrize("wrong", [None, [], [{"role": "assistant", "content": None}]])
+def test_style_needs_both_conversations_of_every_row(tmp_path, kind, wrong):
+    talk = [{"role": "user", "content": "Hail!"}, {"role": "assistant", "content": "One.\n\nTwo.\n \nThree."}]
+    rows = [row | {"conversation_a": talk, "conversation_b": talk[:1] + talk} for row in ROWS]
+    found = read(_write(tmp_path, kind, rows), ["paragraphs", "length"])
+    assert found.covariate_names == ("paragraphs", "length")
+    assert not found.covariates.any()  # what the person wrote does not count
+    with pytest.raises(BadBattles, match=r"row 3: conversation_b is .*, expected a list of messages with role"):
+        read(_write(tmp_path, kind, [*rows[:2], rows[2] | {"conversation_b": wrong}, rows[3]]), ["length"])
+
+
+def test_a_csv_holds_no_style(tmp_path):
+    with pytest.raises(BadBattles, match=r"style needs the conversations, which \.json, \.jsonl or \.parquet can hold"):
+        read(_write(tmp_path, ".csv", ROWS), ["length"])
+
+
 def test_other_columns_of_a_csv_may_hold_anything(tmp_path):
     path = tmp_path / "battles.csv"
     rows = [f'{number},a,b,"Hail,\n""traveller""!",tie\n' for number in range(100_000)]

@@ -17,7 +17,7 @@ def main() -> None:
     add_arguments(parser)
     options = parser.parse_args()
     try:
-        print(json.dumps(report(options.votes, options.side_bias), indent=2, ensure_ascii=False))
+        print(json.dumps(report(options.votes, options.side_bias, options.style), indent=2, ensure_ascii=False))
     except BadBattles as error:
         sys.exit(str(error))
 

@@ -38,20 +38,22 @@ class Battles:
     """(n,) whole numbers: so many equal votes; None is one each."""
     voter: np.ndarray | None = None
     """(n,) integers from 0: who voted; None where nobody knows."""
+    battle: np.ndarray | None = None
+    """(n,) integers from 0: which replies were voted on; None where nobody knows. Several people may judge the same."""
     covariates: np.ndarray | None = None
     """(n, k) floats of the order of 1 that push towards the left model where positive: `style.difference`."""
     covariate_names: tuple[str, ...] = ()
 
     def __post_init__(self):
         rows = len(self.left)
-        for name in ("right", "outcome", "count", "voter", "covariates"):
+        for name in ("right", "outcome", "count", "voter", "battle", "covariates"):
             column = getattr(self, name)
             if column is not None and len(column) != rows:
                 raise ValueError(f"{name} has {len(column)} rows, left has {rows}")
         self._within("left", len(self.models))
         self._within("right", len(self.models))
         self._within("outcome", len(Outcome))
-        for name in ("count", "voter"):
+        for name in ("count", "voter", "battle"):
             if getattr(self, name) is not None:
                 self._within(name, np.inf)
         _refuse("left and right are one model", np.equal(self.left, self.right))

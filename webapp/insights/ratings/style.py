@@ -1,9 +1,22 @@
 """Style as a covariate of a vote: how much longer, or more broken up, one reply was than the other.
 
-In: a figure of the left and of the right reply for each vote. Out: a column for `Battles.covariates`.
+In: texts, then a figure of the left and of the right reply for each vote. Out: a column for `Battles.covariates`.
 """
 
+import re
+from collections.abc import Callable, Mapping
+
 import numpy as np
+
+_BLANK_LINES = re.compile(r"\n\s*\n")
+
+
+def _paragraphs(text: str) -> int:
+    return len(_BLANK_LINES.split(text.strip())) if text.strip() else 0
+
+
+FIGURES: Mapping[str, Callable[[str], int]] = {"length": len, "paragraphs": _paragraphs}
+"""What is taken of a reply: characters, and paragraphs, which blank lines part. Several replies of one model add up."""
 
 
 def difference(left: np.ndarray, right: np.ndarray) -> np.ndarray:

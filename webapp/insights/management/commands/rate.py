@@ -28,7 +28,7 @@ class Command(BaseCommand):
     def handle(self, *args, **options):
         """Rate and print."""
         try:
-            found = report(options["votes"], options["side_bias"])
+            found = report(options["votes"], options["side_bias"], options["style"])
         except BadBattles as error:
             raise CommandError(str(error)) from error
         self.stdout.write(json.dumps(found, indent=2, ensure_ascii=False))
