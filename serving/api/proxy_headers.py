@@ -12,6 +12,8 @@ from starlette.middleware import Middleware
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.api.starting import Starting
+
 STEERS_RAY = {
     b"x-request-timeout-seconds",
     b"x-request-disconnect-disabled",
@@ -51,4 +53,4 @@ def _harmless(name: bytes, value: bytes) -> bool:
 
 def middlewares() -> list[Middleware]:
     """For RAY_SERVE_HTTP_PROXY_CALLBACK_IMPORT_PATH."""
-    return [Middleware(ProxyHeaders)]
+    return [Middleware(Starting), Middleware(ProxyHeaders)]
