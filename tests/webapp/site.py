@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 
 import httpx
+import psutil
 import psycopg2
 
 
@@ -82,6 +83,8 @@ class Site:
     url: str
     database_url: str
     password: str
+    process: psutil.Process | None = None
+    """The one that was started; with several it is the others' parent."""
 
     def visitor(self) -> Visitor:
         """Somebody who has never been here."""

@@ -7,33 +7,39 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+import psutil
 
 from tests.ports import free_port
 from tests.stack import ROOT
 from tests.webapp.site import Site
 
 
+def command(port: int) -> list[str]:
+    """What starts the site on `port`."""
+    options = ["--no-proxy-headers", "--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
+    return [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application", *options]
+
+
 @contextmanager
 def running(environment: dict[str, str], password: str) -> Iterator[Site]:
     """The site under uvicorn on a free port, in `environment`; gone at the end."""
     port = free_port()
-    command = [sys.executable, "-m", "uvicorn", "webapp.bardloop_site.asgi:application"]
-    options = ["--no-proxy-headers", "--port", str(port), "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
-    process = subprocess.Popen([*command, *options], cwd=ROOT, env=environment)
+    process = subprocess.Popen(command(port), cwd=ROOT, env=environment)
     try:
         url = f"http://127.0.0.1:{port}"
         deadline = time.monotonic() + 60
-        while not _answers(url):
+        while not answers(url):
             assert process.poll() is None, f"the site ended with {process.returncode}"
             assert time.monotonic() < deadline, f"{url} does not answer"
             time.sleep(0.1)
-        yield Site(url, environment["DATABASE_URL"], password)
+        yield Site(url, environment["DATABASE_URL"], password, psutil.Process(process.pid))
     finally:
         process.terminate()
         process.wait(timeout=20)
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
+    """Whether the site is up."""
     try:
         return httpx.get(f"{url}/health", headers={"X-Forwarded-Proto": "https"}).status_code == 200
     except httpx.ConnectError:

@@ -1,10 +1,12 @@
 """POST /comparisons/<id>/vote/: once, when both replies are complete, and never again."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg2
 import pytest
 
+from tests.statements import statements
 from tests.webapp.scripted_engine import ALIAS, BASE, VERSION
 
 
@@ -137,3 +139,14 @@ def test_votes_of_one_person_are_counted_to_them(visitor):
         visitor.vote(address, "tie")
         visitor.reasons(address)
         assert f"That was vote number {number} of yours." in visitor.get(address).text
+
+
+def test_a_vote_costs_four_messages_to_the_database(visitor, site, complete):
+    form = {"csrfmiddlewaretoken": visitor.token(), "choice": "left"}
+    with ThreadPoolExecutor(1) as pool:
+        listening = pool.submit(statements, site.database_url, 3)
+        time.sleep(2)
+        assert visitor.post(f"{complete}vote/", data=form).status_code == 302
+        asked = [" ".join(statement.split()[:3]) for statement in listening.result()]
+    allowances = ["INSERT INTO access_allowance"] * 2  # the voter's and the address's
+    assert asked == [*allowances, "SELECT FROM arena_comparison", "SELECT pg_advisory_xact_lock(7201985);"]

@@ -16,9 +16,6 @@ from webapp.arena.refusals import Refusal, refused
 class AccessMiddleware:
     """Sets `request.program`; answers 401 to a wrong key and 429 to who is too fast. The views know nothing of it."""
 
-    async_capable = False
-    """It stands last, so the whole chain runs in one thread (docs/decisions/0012)."""
-
     def __init__(self, get_response):
         self.get_response = get_response
 

@@ -63,8 +63,13 @@ def _get(comparisons, comparison_id: uuid.UUID) -> Comparison:
     try:
         return comparisons.get(pk=comparison_id)
     except Comparison.DoesNotExist as error:
-        message = "There is no such comparison. The address may have been cut short; start a new scene instead."
-        raise Refusal(404, "unknown_comparison", message) from error
+        raise unknown() from error
+
+
+def unknown() -> Refusal:
+    """The answer to somebody who asks for a comparison that is not there."""
+    message = "There is no such comparison. The address may have been cut short; start a new scene instead."
+    return Refusal(404, "unknown_comparison", message)
 
 
 def claim(comparison_id: uuid.UUID) -> Turn:

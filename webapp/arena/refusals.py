@@ -1,5 +1,8 @@
 """Saying no: one exception for every request that cannot be done, shown as a page to people and as JSON to programs."""
 
+import sys
+
+from django.db import InterfaceError, OperationalError
 from django.http import JsonResponse
 from django.shortcuts import render
 
@@ -20,6 +23,18 @@ class Refusal(Exception):
     def as_json(self) -> dict:
         """The body that programs get."""
         return {"error": {"code": self.code, "message": self.message}}
+
+
+SOMETHING_BROKE = Refusal(
+    500,
+    "server_error",
+    "Something broke on our side. It has been written to the log; nothing you did was lost or counted.",
+)
+DATABASE_AWAY = Refusal(
+    503,
+    "database_away",
+    "The site cannot reach its memory for a moment. Go back in a minute and reload the page: it shows what was kept.",
+)
 
 
 class RefusalMiddleware:
@@ -68,6 +83,10 @@ def csrf_failure(request, reason=""):
 
 
 def server_error(request):
-    """The site's 500 page."""
-    message = "Something broke on our side. It has been written to the log; nothing you did was lost or counted."
-    return refused(request, Refusal(500, "server_error", message))
+    """The site's 500 page; 503 while the database is away, and what was sent may have been stored just before."""
+    refusal = SOMETHING_BROKE
+    if isinstance(sys.exception(), OperationalError | InterfaceError):
+        refusal = DATABASE_AWAY
+    if request.path.startswith("/api/"):
+        return JsonResponse(refusal.as_json(), status=refusal.status)
+    return refused(request, refusal)

@@ -4,13 +4,11 @@ In: a comparison and its turns. Out: the turns that hold, and chat messages for 
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from contracts.scene import ChatMessage, Post, scene_messages
 from webapp.arena.models import Comparison, State, Turn
-
-TEXTS = ("post", "reply_left", "reply_right")
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,14 @@ class Story:
         return self.told[-1] if self.told else None
 
 
-def story(comparison: Comparison, texts: bool = True) -> Story:
-    """The story as it stands; without `texts` the posts and replies stay in the database."""
-    rows = comparison.turns.all() if texts else comparison.turns.defer(*TEXTS)
-    turns = sorted(rows, key=lambda turn: (turn.number, turn.attempt))
+def story(comparison: Comparison) -> Story:
+    """The story as it stands."""
+    return story_of(comparison.turns.all())
+
+
+def story_of(turns: Iterable[Turn]) -> Story:
+    """The story that all turns of one comparison tell."""
+    turns = sorted(turns, key=lambda turn: (turn.number, turn.attempt))
     complete = {turn.number: turn for turn in turns if turn.state == State.COMPLETE}
     return Story(
         told=tuple(complete[number] for number in sorted(complete)),

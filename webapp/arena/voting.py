@@ -7,17 +7,38 @@ from dataclasses import dataclass
 from django.db import connection, transaction
 from django.utils import timezone
 
-from webapp.arena.comparing import hold
+from webapp.arena.comparing import unknown
 from webapp.arena.engine import is_adapter_version
 from webapp.arena.models import OPEN, Choice, Comparison, State, Turn, Vote
 from webapp.arena.reasons import LONGEST_COMMENT, REASONS
 from webapp.arena.refusals import Refusal
-from webapp.arena.story import story
+from webapp.arena.story import Story, story_of
 
 LONGEST_DWELL_MS = 2**31 - 1
 """What the column holds: 24 days."""
-ONE_AT_A_TIME = 7_201_985
-"""Advisory lock of PostgreSQL under which votes are cast."""
+# Each of the next two goes to PostgreSQL as one message: a vote costs four round trips, BEGIN and COMMIT included.
+LOOK = """
+    SELECT FROM arena_comparison WHERE id = %(comparison)s FOR NO KEY UPDATE;
+    SELECT turn.id, turn.comparison_id, number, attempt, state, completed_at, invitation.created_at AS invited_at,
+        EXISTS (
+            SELECT FROM arena_vote vote WHERE vote.comparison_id = turn.comparison_id
+                AND (invitation.id IS NULL OR vote.voter = invitation.voter)
+        ) AS voted
+    FROM arena_turn turn
+    LEFT JOIN arena_invitation invitation
+        ON invitation.comparison_id = turn.comparison_id AND invitation.voter = %(voter)s
+    WHERE turn.comparison_id = %(comparison)s
+"""
+"""Holds the comparison, so that a vote and a further turn never happen at once, then reads its turns. The second
+statement sees what the first one waited for. Only who was invited votes where there is a vote already, once."""
+STORE = """
+    SELECT pg_advisory_xact_lock(7201985);
+    INSERT INTO arena_vote (comparison_id, turn_id, choice, voter, dwell_ms, created_at, revealed_at)
+    VALUES (%(comparison_id)s, %(turn_id)s, %(choice)s, %(voter)s, %(dwell_ms)s, %(created_at)s, %(revealed_at)s)
+    RETURNING id, number
+"""
+"""Votes are stored one at a time, so numbers become visible in their order: whoever has read up to one never misses a
+smaller one. What is not named gets the database's defaults."""
 
 
 @dataclass(frozen=True)
@@ -52,36 +73,37 @@ def cast(comparison_id: uuid.UUID, choice: str, voter: uuid.UUID | None, seen: s
     if choice not in Choice.values:
         known = ", ".join(Choice.values)
         raise Refusal(400, "unknown_choice", f"“{choice}” is not a vote. The votes are: {known}.")
-    with transaction.atomic():
-        comparison = hold(comparison_id)
-        invitation = comparison.invitations.filter(voter=voter).first() if voter else None
-        check_open(comparison, voter if invitation else None)
-        turn = _turn(comparison, seen)
+    with transaction.atomic(), connection.cursor() as cursor:
+        turns = list(Turn.objects.raw(LOOK, {"comparison": comparison_id, "voter": voter}))
+        if not turns:
+            raise unknown()
+        if turns[0].voted:
+            raise _already_voted()
+        turn = _turn(story_of(turns), seen)
         now = timezone.now()
-        dwell = now - (invitation.created_at if invitation else turn.completed_at)
-        # Numbers must become visible in their order: whoever has read up to one never misses a smaller one.
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
-        return Vote.objects.create(
-            comparison=comparison,
-            turn=turn,
-            choice=choice,
-            voter=voter,
-            dwell_ms=min(max(0, round(dwell.total_seconds() * 1000)), LONGEST_DWELL_MS),
-            revealed_at=now if told else None,
-        )
+        dwell = now - (turn.invited_at or turn.completed_at)
+        stored = {
+            "comparison_id": comparison_id,
+            "turn_id": turn.pk,
+            "choice": choice,
+            "voter": voter,
+            "dwell_ms": min(max(0, round(dwell.total_seconds() * 1000)), LONGEST_DWELL_MS),
+            "created_at": now,
+            "revealed_at": now if told else None,
+        }
+        cursor.execute(STORE, stored)
+        (pk, number) = cursor.fetchone()
+    return Vote(pk=pk, number=number, **stored)
 
 
-def check_open(comparison: Comparison, invited: uuid.UUID | None = None) -> None:
-    """After its vote a comparison stays as it is: nothing can be added, and only who was invited votes again, once.
+def check_open(comparison: Comparison) -> None:
+    """After its vote a comparison stays as it is: nothing can be added.
 
     Raises:
         Refusal: 409, it has its vote.
     """
-    votes = comparison.votes.filter(voter=invited) if invited else comparison.votes
-    if votes.exists():
-        message = "This comparison has its vote already, and a vote cannot be changed."
-        raise Refusal(409, "already_voted", message)
+    if comparison.votes.exists():
+        raise _already_voted()
 
 
 def give_reasons(comparison_id: uuid.UUID, voter: uuid.UUID, reasons: Collection[str], comment: str) -> None:
@@ -113,9 +135,8 @@ def reveal(vote: Vote) -> Reveal:
     return Reveal(choice=vote.choice, left=left, right=right, preferred=preferred)
 
 
-def _turn(comparison: Comparison, seen: str) -> Turn:
+def _turn(so_far: Story, seen: str) -> Turn:
     """The turn that is voted on."""
-    so_far = story(comparison, texts=False)
     if so_far.latest.state in OPEN:
         message = "Both replies have to be complete before you can vote. Wait for the end of both."
         raise Refusal(409, "not_complete", message)
@@ -130,6 +151,10 @@ def _turn(comparison: Comparison, seen: str) -> Turn:
 def moved_on() -> Refusal:
     """The answer to somebody who acts on replies that are no longer the last."""
     return Refusal(409, "moved_on", "The scene has gone on since, in another window. Reload the page to see it.")
+
+
+def _already_voted() -> Refusal:
+    return Refusal(409, "already_voted", "This comparison has its vote already, and a vote cannot be changed.")
 
 
 def _unveil(name: str) -> Unveiled:

@@ -5,7 +5,6 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from webapp.arena import comparing, voter
-from webapp.arena.models import Comparison
 from webapp.arena.refusals import Refusal
 from webapp.arena.views.stage import context
 from webapp.arena.views.start import begin
@@ -28,11 +27,11 @@ def again(request, comparison_id):
     return begin(request, opening)
 
 
-def changed(request, comparison: Comparison, who):
+def changed(request, comparison_id, who):
     """The answer to something done on the page: its main part for htmx, else the page anew."""
     if request.htmx:
-        response = render(request, "arena/parts/comparison.html", context(comparison, who))
+        response = render(request, "arena/parts/comparison.html", context(comparing.find(comparison_id), who))
     else:
-        response = redirect("arena:comparison", comparison.pk)
+        response = redirect("arena:comparison", comparison_id)
     voter.remember(response, who)
     return response

@@ -13,5 +13,5 @@ def move(request, comparison_id, kind: str):
     """Make the move with the person's `post`, if it has one, after the turn `seen`."""
     who = voter.voter_of(request)
     post, seen = request.POST.get("post", ""), request.POST.get("seen", "")
-    turn = moves.make(comparison_id, moves.Move(kind), post, seen)
-    return changed(request, turn.comparison, who)
+    moves.make(comparison_id, moves.Move(kind), post, seen)
+    return changed(request, comparison_id, who)

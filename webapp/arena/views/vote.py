@@ -16,8 +16,8 @@ from webapp.arena.views.comparison import changed
 def vote(request, comparison_id):
     """Cast `choice` (left, right, tie, bothbad) on the turn `seen`."""
     who = voter.voter_of(request)
-    cast = voting.cast(comparison_id, request.POST.get("choice", ""), who, request.POST.get("seen", ""))
-    return changed(request, cast.comparison, who)
+    voting.cast(comparison_id, request.POST.get("choice", ""), who, request.POST.get("seen", ""))
+    return changed(request, comparison_id, who)
 
 
 @require_POST
@@ -25,6 +25,6 @@ def vote(request, comparison_id):
 def reasons(request, comparison_id):
     """Keep `reasons` and `comment`, both optional, and tell who was who."""
     who = voter.voter_of(request)
-    comparison = comparing.find(comparison_id)
+    comparing.find(comparison_id)
     voting.give_reasons(comparison_id, who, request.POST.getlist("reasons"), request.POST.get("comment", ""))
-    return changed(request, comparison, who)
+    return changed(request, comparison_id, who)
