@@ -42,7 +42,8 @@ def openai_routes(engine: Engine, follower: Follower, access: Access) -> APIRout
         limit = {"max_model_len": engine.settings.engine.max_model_len}
         adapters = follower.served()
         every = [{"id": base, **common, "root": base, "parent": None, **limit}] + [
-            {"id": name, **common, "root": version, "parent": base, **limit} for name, version in adapters.items()
+            {"id": name, **common, "root": version, "parent": base, "stage": follower.stage(version), **limit}
+            for name, version in adapters.items()
         ]
         return [card for card in every if key.may_ask(card["id"])]
 

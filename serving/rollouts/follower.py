@@ -91,6 +91,10 @@ class Follower:
         names = {name: pointer.stable for name, pointer in self.pointers.items() if pointer.stable in held}
         return names | {version: version for version in held}
 
+    def stage(self, version: str) -> str | None:
+        """What a loaded version is there for, see `Wanted`."""
+        return self._heard.stage(version) or self._pointed.stage(version)
+
     def refused(self, model: str) -> Refused | None:
         """Why a name or a version is not served here; None where it is, or where nobody wants it to be."""
         pointer = self.pointers.get(model)

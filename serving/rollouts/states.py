@@ -32,6 +32,13 @@ class Wanted:
         named = [version for pointer in self.pointers.values() for version in pointer.versions()]
         return tuple(dict.fromkeys([*named, *([self.candidate] if self.candidate else [])]))
 
+    def stage(self, version: str) -> str | None:
+        """What a version is there for: `stable`, `canary`, `candidate`, `previous`; None: for nothing any more."""
+        stages = ("stable", "canary", "candidate", "previous")
+        pointed = {stage: {getattr(pointer, stage, None) for pointer in self.pointers.values()} for stage in stages}
+        pointed["candidate"] = {self.candidate}
+        return next((stage for stage in stages if version in pointed[stage]), None)
+
 
 @dataclasses.dataclass(frozen=True)
 class Smoke:

@@ -64,6 +64,7 @@ def test_a_held_version_answers_by_its_own_name_until_it_is_released(engine, tra
             time.sleep(0.1)
         assert (held["state"], held["previous"]) == ("held", before)
         assert ask(engine, version)[0] == version
+        assert engine.client().models.retrieve(version).stage == "candidate"
         if before:
             assert ask(engine, "ballot")[0] == before
         else:

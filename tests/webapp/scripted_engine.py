@@ -35,6 +35,11 @@ class Script:
     answers_as: str | None = None
     """Name reported instead of the right one."""
 
+    def tokens(self) -> list[tuple[float, str]]:
+        """What one request gets: seconds to wait, and what is sent then."""
+        texts = [self.reply[start : start + 4] for start in range(0, len(self.reply), 4)]
+        return [(self.delay, text) for text in texts]
+
 
 class ScriptedEngine:
     """The server. `scripts` and `listed` may be changed between requests; `requests`, `headers`: what was asked."""
@@ -118,15 +123,15 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         time.sleep(script.first_delay)
-        tokens = [script.reply[start : start + 4] for start in range(0, len(script.reply), 4)]
-        for number, token in enumerate(tokens):
+        tokens = script.tokens()
+        for number, (delay, token) in enumerate(tokens):
             if number == script.break_after:
                 self.close_connection = True
                 return
             if number == script.error_after:
                 self._event({"error": {"message": "scripted", "code": 500}})
                 return
-            time.sleep(script.delay)
+            time.sleep(delay)
             self._event({"model": name, "choices": [{"index": 0, "delta": {"content": token}, "finish_reason": None}]})
         self._event({"model": name, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]})
         self._event({"model": name, "choices": [], "usage": {"completion_tokens": len(tokens)}})

@@ -1,8 +1,11 @@
 """Nothing that reaches the browser before the vote names the models or tells them apart."""
 
 import itertools
+import json
+import random
 import re
 import statistics
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -11,6 +14,7 @@ import pytest
 
 from tests.webapp.scripted_engine import ALIAS, BASE, VERSION, Script
 from tests.webapp.site import Step
+from tests.webapp.telling_apart import Event, tell_apart
 
 FAST, SLOW = 0.01, 0.03
 """Seconds a token: the adapter takes three times as long as its base."""
@@ -44,8 +48,8 @@ def play(site, turns: int = 1) -> Seen:
     return Seen([*pages, (visitor.stream_headers, "")], steps, "right" if left == BASE else "left")
 
 
-def play_many(site, number: int, turns: int = 1) -> list[Seen]:
-    with ThreadPoolExecutor(4) as pool:
+def play_many(site, number: int, turns: int = 1, at_once: int = 4) -> list[Seen]:
+    with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(play, [site] * number, [turns] * number))
 
 
@@ -98,3 +102,105 @@ def test_cookies_hold_nothing_but_random_numbers(visitor, site):
     assert set(visitor.cookies) == {"csrftoken", "bardloop_voter"}
     voter = visitor.cookies["bardloop_voter"].strip('"').split(":")[0]
     assert site.rows("SELECT voter::text FROM arena_comparison") == [(voter,)]
+
+
+BATTLES = 200
+WORDS = ["a", "I", "on", "the", "door", "rain", "says", "slowly", "candle", "harbour", "remember", "whispering", "yes"]
+
+
+@dataclass
+class Erratic(Script):
+    """Another reply each time: 10 to 32 words in pieces of uneven sizes and at uneven times, by a fixed seed.
+
+    Both models draw from the same words, so that what they say tells nothing.
+    """
+
+    reply: str = ""
+    pieces: tuple[int, int] = (1, 5)
+    """Characters, from and to."""
+    character_s: float = 0.006
+    unsteady: float = 0.4
+    """Share by which a piece comes sooner or later."""
+    stalls: float = 0.02
+    """Pieces before which the engine stops for 50 to 250 ms."""
+    seed: int = 0
+
+    def __post_init__(self):
+        self.chance = random.Random(self.seed)
+
+    def tokens(self) -> list[tuple[float, str]]:
+        rest = " ".join(self.chance.choices(WORDS, k=self.chance.randint(10, 32)))
+        found = []
+        while rest:
+            size = self.chance.randint(*self.pieces)
+            wait = self.character_s * min(size, len(rest)) * self.chance.uniform(1 - self.unsteady, 1 + self.unsteady)
+            if self.chance.random() < self.stalls:
+                wait += self.chance.uniform(0.05, 0.25)
+            found.append((wait, rest[:size]))
+            rest = rest[size:]
+        return found
+
+
+def unlike_models(seed: int) -> dict[str, Script]:
+    """A base that is quick and even, in large pieces; an adapter that starts late, is slow, jerky, in small ones."""
+    base = Erratic(pieces=(4, 24), character_s=0.0015, unsteady=0.2, stalls=0, first_delay=0.02, seed=seed)
+    return {BASE: base, ALIAS: Erratic(first_delay=0.15, seed=seed + 1)}
+
+
+def test_a_classifier_cannot_tell_the_sides_apart(site, engine):
+    engine.scripts = unlike_models(seed=1)
+    visits = play_many(site, BATTLES, at_once=24)
+    assert len({without_texts(seen) for seen in visits}) == 1  # but for the words themselves, every byte is the same
+    battles = [[Event(step.at, step.data["left"], step.data["right"]) for step in seen.steps[:-1]] for seen in visits]
+    told = tell_apart(battles, [seen.adapter_side == "right" for seen in visits], seed=1)
+    assert told.chance > 0.001, told  # so often it fails by mere chance
+    assert told.accuracy < 0.65, told
+
+
+@pytest.mark.parametrize("in_lock_step", [False, True])
+def test_the_classifier_can_tell_them_apart(in_lock_step):
+    """Without the site's pacing: words as they come, and words that only wait for one another."""
+    models, chance = unlike_models(seed=2), random.Random(2)
+    battles, adapter_right = [], []
+    for _ in range(BATTLES):
+        left, right = chance.sample([BASE, ALIAS], 2)
+        words = [arrivals(models[name]) for name in (left, right)]
+        battles.append(locked(*words) if in_lock_step else unpaced(*words))
+        adapter_right.append(right == ALIAS)
+    told = tell_apart(battles, adapter_right, seed=2)
+    assert told.chance < 0.001 and told.accuracy > (0.75 if in_lock_step else 0.99), told
+
+
+def arrivals(model: Script) -> list[tuple[float, str]]:
+    """When the words of one reply of `model` are complete."""
+    at, text, ends = model.first_delay, "", []
+    for wait, piece in model.tokens():
+        at, text = at + wait, text + piece
+        ends += [at] * len(piece)
+    return [(ends[found.end() - 1], found.group()) for found in re.finditer(r"\s*\S+", text)]
+
+
+def unpaced(left: Sequence[tuple[float, str]], right: Sequence[tuple[float, str]]) -> list[Event]:
+    events = [Event(at, word, "") for at, word in left] + [Event(at, "", word) for at, word in right]
+    return sorted(events, key=lambda event: event.at)
+
+
+def locked(left: Sequence[tuple[float, str]], right: Sequence[tuple[float, str]]) -> list[Event]:
+    events, last = [], 0.0
+    for (one, first), (other, second) in itertools.zip_longest(left, right, fillvalue=(0.0, "")):
+        last = max(last, one, other)
+        events.append(Event(last, first, second))
+    return events
+
+
+def without_texts(seen: Seen) -> str:
+    """Everything that the browser can read, but for what the models wrote and how long it is."""
+    *steps, done = seen.steps
+    for step in steps:
+        assert step.raw == f"event: words\ndata: {json.dumps({side: step.data[side] for side in ('left', 'right')})}"
+    pages = "\n".join(f"{_steady(headers)}\n{text}" for headers, text in seen.pages)
+    for side in ("left", "right"):
+        reply = "".join(step.data[side] for step in steps)
+        assert pages.count(f"<p>{reply}</p>") >= 1
+        pages = pages.replace(f"<p>{reply}</p>", "<p>REPLY</p>")
+    return without_chance(re.sub(r"\('content-length', '\d+'\)", "LENGTH", pages) + done.raw)

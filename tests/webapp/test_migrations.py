@@ -62,3 +62,5 @@ def test_what_was_there_is_carried_over(old_site):
     assert vote == (17, "2026-01-04", "tie", 1234, VOTER, [], "", "", None, True, True)
     comparisons = site.rows("SELECT pair, names_maker, model_right FROM arena_comparison ORDER BY created_at")
     assert comparisons == [("base-stable", False, VERSION), ("base-stable", False, "")]
+    weights = dict(site.rows("SELECT kind, weight FROM arena_pairweight WHERE weight > 0"))
+    assert weights == {"base-stable": 1, "stable-candidate": 3}

@@ -11,7 +11,7 @@ import pytest
 from webapp.arena.pacing import Rhythm, in_lock_step
 
 FAST, SLOW = 0.005, 0.015
-RHYTHM = Rhythm(lead_words=4, shortest=0.001)
+RHYTHM = Rhythm(lead=18, beat=0, shortest=0.001)
 
 
 async def stream(text: str, delay: float, fault: Exception | None = None):
@@ -113,3 +113,20 @@ def test_closing_early_stops_both_streams():
     with ThreadPoolExecutor(1) as thread:
         thread.submit(asyncio.run, read_a_little()).result(timeout=10)
     assert sorted(closed) == ["left", "right"]
+
+
+def test_showing_begins_on_a_beat():
+    began = time.monotonic()
+    steps = play(stream(words(12), 0.001), stream(words(12), 0.002), Rhythm(lead=18, beat=0.2, shortest=0.001))
+    assert 0.2 <= steps[0][0] - began < 0.35
+
+
+def test_long_words_say_nothing_about_whose_words_are_slow():
+    """The same tempo, whether the slow side has the long words or the fast one."""
+
+    def mean_gap(slow: str, fast: str) -> float:
+        steps = play(stream(words(20, slow), SLOW), stream(words(20, fast), 0), RHYTHM)
+        return (steps[-1][0] - steps[0][0]) / len(steps)
+
+    ratio = mean_gap("remembrance-day", "at") / mean_gap("at", "remembrance-day")
+    assert 0.4 < ratio < 2.5  # by words as they come: 5

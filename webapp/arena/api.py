@@ -26,6 +26,7 @@ from webapp.arena.models import Choice
 from webapp.arena.pairing import draw
 from webapp.arena.refusals import Refusal
 from webapp.arena.sharing import weights
+from webapp.arena.standings import standings
 from webapp.arena.vote_export import router as votes
 from webapp.arena.writing import FOR_PROGRAMS, in_database, write
 from webapp.insights.statistics import Statistics, statistics
@@ -140,7 +141,7 @@ class Refused(Schema):
 async def compare(request, payload: CompareRequest):
     """Both models answer the same scene, at the same time. Returns when both replies are complete."""
     opening = _opening(payload)
-    sides = draw(await served_pairs(), await in_database(weights))
+    sides = draw(await served_pairs(), await in_database(weights), await in_database(standings.now))
     comparison = await in_database(comparing.open_comparison, opening, sides, voter_of_program(request))
     return await _written(comparison.pk)
 

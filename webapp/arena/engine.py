@@ -8,12 +8,13 @@ import asyncio
 import json
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import httpx
 from django.conf import settings
+from pydantic import BaseModel
 
 from webapp.arena.refusals import Refusal
 
@@ -42,6 +43,10 @@ MESSAGES = {
 """Reason code to what a person reads. None of them says which of the two models it was."""
 
 
+ON_TRIAL = ("candidate", "canary")
+"""Stages of a version that may become the stable one."""
+
+
 class EngineFault(Refusal):
     """The engine did not do what it was asked. `detail` is for the log: it may name the model."""
 
@@ -52,14 +57,17 @@ class EngineFault(Refusal):
 
 @dataclass(frozen=True)
 class ServedPair:
-    """A base model and the alias of an adapter on it, both ready to be asked."""
+    """A base model and an adapter on it: its name, if something answers by it, and its versions that are loaded."""
 
     base: str
-    adapter: str
-    stable: str
-    """The version that the alias stands for."""
-    others: tuple[str, ...]
-    """Its further versions that are loaded: on trial, or older."""
+    adapter: str | None
+    """The name to ask for the stable version; None where a first version is only held yet."""
+    stable: str | None
+    """The version that the name stands for."""
+    candidates: tuple[str, ...] = ()
+    """Versions that are on trial: held for votes, or answering a share."""
+    others: tuple[str, ...] = ()
+    """Further versions that are loaded, older ones."""
 
 
 def is_adapter_version(name: str) -> bool:
@@ -68,7 +76,7 @@ def is_adapter_version(name: str) -> bool:
 
 
 async def served_pairs() -> list[ServedPair]:
-    """Every adapter that is live, with its base.
+    """Every adapter that is live or has a version on trial, with its base.
 
     Raises:
         EngineFault: the engine is down, refuses the key, or has no adapter.
@@ -78,26 +86,42 @@ async def served_pairs() -> list[ServedPair]:
         if response.status_code in (502, 503, 504):
             raise EngineFault("unreachable", f"/v1/models: HTTP {response.status_code}")
         _check_status(response.status_code, "/v1/models")
-        listed = response.json()["data"]
-        entries = {entry["id"]: entry.get("parent") for entry in listed}
-        roots = {entry["id"]: entry.get("root") or entry["id"] for entry in listed}
+        cards = [Card.model_validate(card) for card in response.json()["data"]]
     except httpx.HTTPError as error:
         raise _fault(error, "/v1/models") from error
     except (ValueError, KeyError, TypeError) as error:
         raise EngineFault("engine_error", f"/v1/models is not a list of models: {error!r}") from error
-    aliases = {name: parent for name, parent in entries.items() if parent and not is_adapter_version(name)}
-    pairs = [
-        ServedPair(parent, alias, roots[alias], _others(alias, roots[alias], entries))
-        for alias, parent in aliases.items()
-        if parent in entries
-    ]
+    pairs = _pairs(cards)
     if not pairs:
-        raise EngineFault("no_adapter", f"/v1/models lists {', '.join(entries) or 'nothing'}")
+        raise EngineFault("no_adapter", f"/v1/models lists {', '.join(card.id for card in cards) or 'nothing'}")
     return pairs
 
 
-def _others(alias: str, stable: str, names: Iterable[str]) -> tuple[str, ...]:
-    return tuple(name for name in names if name.startswith(f"{alias}@") and name != stable)
+class Card(BaseModel):
+    """One line of the engine's list of models."""
+
+    id: str
+    root: str | None = None
+    parent: str | None = None
+    """The base; None: it is one."""
+    stage: str | None = None
+    """What a version is there for, see docs/serving.md."""
+
+
+def _pairs(cards: Sequence[Card]) -> list[ServedPair]:
+    bases = {card.id for card in cards if not card.parent}
+    adapters = [card for card in cards if card.parent in bases]
+    names = dict.fromkeys((card.id.split("@")[0], card.parent) for card in adapters)
+    pairs = []
+    for name, base in names:
+        named = next((card for card in adapters if card.id == name), None)
+        stable = (named.root or name) if named else None
+        versions = [card for card in adapters if card.id.startswith(f"{name}@") and card.id != stable]
+        on_trial = tuple(card.id for card in versions if card.stage in ON_TRIAL)
+        others = tuple(card.id for card in versions if card.stage not in ON_TRIAL)
+        if named or on_trial:
+            pairs.append(ServedPair(base, name if named else None, stable, on_trial, others))
+    return pairs
 
 
 class Reply:

@@ -207,8 +207,9 @@ class PairWeight(models.Model):
     SHARED = "shared"
     KINDS = [
         ("base-stable", "a base model and its adapter's stable version"),
-        ("stable-other", "the stable version and another that is loaded: canary, candidate, older"),
-        ("base-other", "a base model and another version that is loaded"),
+        ("stable-candidate", "the stable version and one on trial: held for votes, or a canary"),
+        ("stable-other", "the stable version and another that is loaded: an older one"),
+        ("base-other", "a base model and any version that is loaded beside the stable one"),
         (SHARED, "a scene that somebody else has voted on, for “Surprise me”"),
     ]
 

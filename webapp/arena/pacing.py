@@ -4,15 +4,18 @@ In: two asynchronous streams of text. Out: steps, each with the next word of bot
 its base's; whoever saw the words as they arrive could tell them apart. Therefore:
 
 - a step is released when *both* sides have a word for it: the slower one sets the pace;
-- the pace is even, the mean of what has arrived in common so far, and never faster than people can follow;
+- the pace is one of a few tempos, never faster than people can follow. It comes from the slower side's characters a
+  second and the longer words of the two: a pace that follows the long words of one side names the slow one;
+- it is a little slower than what arrives, and some text is held back at the start, so that a hiccup of the engine does
+  not show, and what is in hand grows;
 - when one reply has ended, the rest of the other keeps that same pace, whether it lies in a buffer (the fast model) or
-  is still being written (the slow one, which set the pace and now has the engine to itself);
-- a few words are held back at the start, so that a hiccup of the engine does not show.
+  is still being written (the slow one, which set the pace and now has the engine to itself).
 
-No Django in here.
+tests/webapp/test_blindness.py tries to tell the sides apart. No Django in here.
 """
 
 import asyncio
+import math
 import re
 import time
 from collections.abc import AsyncIterator
@@ -22,6 +25,8 @@ from functools import partial
 
 WORD = re.compile(r"\s*(?:\S{40}|\S+(?=\s))")
 """A word with the white space before it; it is whole once white space follows, or at 40 characters."""
+USUAL_WORD = 6
+"""Characters of an English word and the space before it."""
 
 
 @dataclass(frozen=True)
@@ -36,11 +41,17 @@ class Step:
 class Rhythm:
     """How words are released. Times in seconds."""
 
-    lead_words: int = 6
-    """Words that both sides must have before the first is shown."""
+    lead: int = 36
+    """Characters that both sides must have before the first are shown; again, where a side has run dry."""
+    beat: float = 0.25
+    """Showing begins at a multiple of it, counted from the question."""
     shortest: float = 0.03
     longest: float = 0.6
-    """Bounds of the time between two steps; the longest only holds where words are waiting."""
+    """Bounds of the time between two steps; the longest only holds where words are waiting. Both 0: no pace."""
+    slack: float = 1.1
+    """How much slower words are shown than the slower side writes, at least."""
+    ratio: float = 1.25
+    """Between one tempo and the next; they begin with the shortest."""
     time_limit: float = 180.0
     """Most time that either stream may take, from its start to its end."""
 
@@ -52,19 +63,23 @@ async def in_lock_step(left: AsyncIterator[str], right: AsyncIterator[str], rhyt
         TimeoutError: a stream took longer than the time limit.
         Exception: whatever either stream raises, at once: one broken side breaks the comparison.
     """
+    began = time.monotonic()
     arrival = asyncio.Condition()
     sides = (_Side(left, arrival), _Side(right, arrival))
     readers = [asyncio.create_task(side.read(rhythm.time_limit)) for side in sides]
     try:
-        await _until(arrival, sides, partial(_have_lead, sides, rhythm.lead_words))
-        shown = 0
+        await _until(arrival, sides, partial(_may_begin, sides, rhythm.lead))
+        await asyncio.sleep(_to_the_beat(time.monotonic() - began, rhythm.beat))
+        shown, tempo = 0, 0.0
         while True:
-            await _until(arrival, sides, partial(_have_step, sides, shown))
+            if not _have_step(sides, shown, lead=1):
+                await _until(arrival, sides, partial(_have_step, sides, shown, rhythm.lead))
             if all(len(side.words) <= shown for side in sides):
                 return
             yield Step(*(side.words[shown] if shown < len(side.words) else "" for side in sides))
             shown += 1
-            await asyncio.sleep(_pace(sides, rhythm))
+            tempo = _tempo(sides, rhythm, tempo)
+            await asyncio.sleep(tempo)
     finally:
         for reader in readers:
             reader.cancel()
@@ -79,6 +94,8 @@ class _Side:
         self.arrival = arrival
         self.words: list[str] = []
         self.times: list[float] = []
+        self.characters: list[int] = [0]
+        """In the first n words, for every n."""
         self.ended = False
         self.error: Exception | None = None
 
@@ -110,6 +127,15 @@ class _Side:
     def _add(self, word: str) -> None:
         self.words.append(word)
         self.times.append(time.monotonic())
+        self.characters.append(self.characters[-1] + len(word))
+
+    def in_hand(self, shown: int) -> int:
+        """Characters that arrived behind the first `shown` words."""
+        return self.characters[-1] - self.characters[min(shown, len(self.words))]
+
+    def speed(self, words: int) -> float:
+        """Mean seconds a character, over the first `words` words."""
+        return (self.times[words - 1] - self.times[0]) / (self.characters[words] - self.characters[1])
 
 
 async def _until(arrival: asyncio.Condition, sides: tuple[_Side, _Side], ready) -> None:
@@ -121,20 +147,32 @@ async def _until(arrival: asyncio.Condition, sides: tuple[_Side, _Side], ready) 
             raise side.error
 
 
-def _have_lead(sides: tuple[_Side, _Side], words: int) -> bool:
+def _may_begin(sides: tuple[_Side, _Side], lead: int) -> bool:
     """Whether showing may begin. A reply shorter than the lead sets no pace: then both are awaited whole."""
-    return all(len(side.words) >= words for side in sides) or all(side.ended for side in sides)
+    return all(side.in_hand(0) >= lead for side in sides) or all(side.ended for side in sides)
 
 
-def _have_step(sides: tuple[_Side, _Side], number: int) -> bool:
-    """Whether each side has its word number `number` (from 0), or has ended."""
-    return all(side.ended or len(side.words) > number for side in sides)
+def _have_step(sides: tuple[_Side, _Side], shown: int, lead: int) -> bool:
+    """Whether each side has `lead` characters more than is shown, or has ended."""
+    return all(side.ended or side.in_hand(shown) >= lead for side in sides)
 
 
-def _pace(sides: tuple[_Side, _Side], rhythm: Rhythm) -> float:
-    """Mean seconds between the words that both sides have: the slower side's pace, frozen once one has ended."""
+def _to_the_beat(passed: float, beat: float) -> float:
+    """Seconds to the next multiple of `beat`."""
+    return -passed % beat if beat else 0.0
+
+
+def _tempo(sides: tuple[_Side, _Side], rhythm: Rhythm, tempo: float) -> float:
+    """Seconds to the next step, `tempo` being those before: what the slower side can keep up, over what both have.
+
+    Once one side has ended that does not change any more. A tempo that does is kept where it is not far too slow.
+    """
     common = min(len(side.words) for side in sides)
-    if common < 2:
-        return rhythm.shortest
-    first, last = (max(side.times[index] for side in sides) for index in (0, common - 1))
-    return min(max((last - first) / (common - 1), rhythm.shortest), rhythm.longest)
+    if common < 2 or not rhythm.shortest:
+        return tempo or rhythm.shortest
+    word = max(USUAL_WORD, *(side.characters[common] / common for side in sides))
+    wanted = rhythm.slack * word * max(side.speed(common) for side in sides)
+    if wanted <= tempo < wanted * rhythm.ratio**2:
+        return tempo
+    number = max(0, math.ceil(math.log(wanted / rhythm.shortest, rhythm.ratio))) if wanted else 0
+    return min(rhythm.shortest * rhythm.ratio**number, rhythm.longest)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -15,7 +16,7 @@ from webapp.arena.refusals import Refusal
 from webapp.arena.story import messages, story
 
 FOR_PEOPLE = Rhythm()
-FOR_PROGRAMS = Rhythm(shortest=0, longest=0)
+FOR_PROGRAMS = Rhythm(beat=0, shortest=0, longest=0)
 """A program gets both replies at once, at the end: there is no timing to hide and nobody to read along."""
 
 
@@ -79,7 +80,7 @@ def _explained(fault: EngineFault, turn: Turn) -> EngineFault:
 
 
 def _limited(rhythm: Rhythm) -> Rhythm:
-    return Rhythm(rhythm.lead_words, rhythm.shortest, rhythm.longest, time_limit=settings.REPLY_TIMEOUT_S)
+    return replace(rhythm, time_limit=settings.REPLY_TIMEOUT_S)
 
 
 def _check_versions(left: Reply, right: Reply) -> None:

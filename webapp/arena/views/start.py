@@ -11,6 +11,7 @@ from webapp.arena.engine import served_pairs
 from webapp.arena.models import Comparison
 from webapp.arena.pairing import draw
 from webapp.arena.refusals import Refusal
+from webapp.arena.standings import standings
 
 
 def begin(request, opening: scenes.Opening):
@@ -21,7 +22,8 @@ def begin(request, opening: scenes.Opening):
     """
     pairs = async_to_sync(served_pairs)()
     who = voter.voter_of(request)
-    comparison = comparing.open_comparison(opening, draw(pairs, sharing.weights()), who)
+    drawn = draw(pairs, sharing.weights(), standings.now())
+    comparison = comparing.open_comparison(opening, drawn, who)
     response = redirect("arena:comparison", comparison.pk)
     voter.remember(response, who)
     return response
