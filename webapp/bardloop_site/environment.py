@@ -47,6 +47,18 @@ def number(name: str, default: float, low: float, high: float) -> float:
     return value
 
 
+def switch(name: str, default: bool) -> bool:
+    """The variable as `on` or `off`.
+
+    Raises:
+        ImproperlyConfigured: it is something else.
+    """
+    text = os.environ.get(name, "") or ("on" if default else "off")
+    if text not in ("on", "off"):
+        raise ImproperlyConfigured(f"{name}={text!r}: expected on or off")
+    return text == "on"
+
+
 def words(name: str, default: str) -> list[str]:
     """The variable as a comma-separated list without empty members."""
     return [word for word in (part.strip() for part in os.environ.get(name, default).split(",")) if word]
