@@ -64,7 +64,7 @@ def stored(voter: uuid.UUID) -> dict:
     return {
         "voter": str(voter),
         "account": _account(account_of_voter(voter)),
-        "votes": [_vote(vote) for vote in votes],
+        "votes": [record(vote) for vote in votes],
         "invitations": list(Invitation.objects.filter(voter=voter).values("comparison", "created_at")),
         "comparisons": [_comparison(comparison) for comparison in comparisons],
     }
@@ -101,7 +101,8 @@ def _account(account: Account | None) -> dict | None:
     return {"name": user.get_username(), "created_at": user.date_joined, "last_log_in": user.last_login}
 
 
-def _vote(vote: Vote) -> dict:
+def record(vote: Vote) -> dict:
+    """One vote, as its voter may have it: who wrote which reply where they were told already."""
     names = {"left": vote.comparison.model_left, "right": vote.comparison.model_right}
     return {
         "number": vote.number,
