@@ -55,3 +55,35 @@ def test_a_failed_comparison_is_refused(visitor, site, engine):
     ((failed,),) = site.rows("SELECT id::text FROM arena_comparison")
     answer = visitor.post(f"/api/vote/{failed}/left")
     assert (answer.status_code, answer.json()["error"]["code"]) == (409, "failed_comparison")
+
+
+def test_reasons_come_with_the_vote(visitor, site, compared):
+    why = {"reasons": ["right.repeats", "left.prose"], "comment": " Both drag on. "}
+    answer = visitor.post(f"/api/vote/{compared['id']}/left", json=why)
+    assert answer.status_code == 200 and BASE in answer.text and VERSION in answer.text
+    kept = site.rows("SELECT reasons, comment, revealed_at >= created_at FROM arena_vote")
+    assert kept == [(["left.prose", "right.repeats"], "Both drag on.", True)]
+
+
+@pytest.mark.parametrize(
+    ("why", "status", "code"),
+    [
+        ({"reasons": ["prose"]}, 400, "unknown_reason"),
+        ({"comment": "x" * 1001}, 400, "long_comment"),
+        ({"reasons": "left.prose"}, 422, "invalid"),
+        ({"reasons": ["left.prose"] * 100}, 422, "invalid"),
+    ],
+)
+def test_with_wrong_reasons_nothing_is_counted(visitor, site, compared, why, status, code):
+    answer = visitor.post(f"/api/vote/{compared['id']}/left", json=why)
+    assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
+    assert site.rows("SELECT * FROM arena_vote") == []
+    assert BASE not in answer.text and VERSION not in answer.text
+    assert visitor.post(f"/api/vote/{compared['id']}/left").status_code == 200
+
+
+def test_reasons_after_the_reveal_are_refused(visitor, site, compared):
+    visitor.post(f"/api/vote/{compared['id']}/left")
+    answer = visitor.post(f"/api/vote/{compared['id']}/left", json={"reasons": ["left.prose"]})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "already_voted")
+    assert site.rows("SELECT reasons FROM arena_vote") == [([],)]

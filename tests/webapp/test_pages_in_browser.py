@@ -163,7 +163,7 @@ def test_no_page_is_hard_to_use_for_anybody(browser, site, engine, options):
         found.extend(serious_faults(page))
 
     with opened(browser, site, bypass_csp=True, reduced_motion="reduce", **options) as page:
-        for address in ("/", "/write/", "/nowhere/"):
+        for address in ("/", "/write/", "/nowhere/", "/account/sign-up/", "/account/log-in/"):
             page.goto(address)
             look()
         begin(page)

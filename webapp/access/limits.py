@@ -16,6 +16,7 @@ DEFAULTS = {
     "act/address": 2400,
     "api/address": 600,
     "login/address": 30,
+    "signup/address": 20,
 }
 """Requests a minute, by what is done and for whom it is counted. A program with a key has its own number instead."""
 
@@ -31,6 +32,9 @@ KINDS = {
     "arena:stream": "write",
     "arena:vote": "vote",
     "admin:login": "login",
+    "arena:log-in": "login",
+    "arena:password": "login",
+    "arena:sign-up": "signup",
     "api:compare": "start",
     "api:compare_further": "start",
     "api:vote": "vote",

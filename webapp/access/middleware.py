@@ -44,7 +44,7 @@ def _answer(request, counted: str, by_program: bool, view):
     finally:
         if iscoroutinefunction(view):  # a stream must not hold a connection while it waits for the engine
             close_old_connections()
-    return _too_fast(request, wait, as_json=by_program) if wait else None
+    return _too_fast(request, wait, by_program, view) if wait else None
 
 
 def _take(request, counted: str) -> int:
@@ -60,15 +60,20 @@ def _take(request, counted: str) -> int:
     return take(f"{counted}/address/{mark(request)}", limits[f"{counted}/address"])
 
 
-def _too_fast(request, wait: int, as_json: bool):
-    message = f"That was faster than this site allows. Wait {wait} s and do it again; go back to what you wrote."
-    if as_json:
-        message = f"That was faster than this site allows. Wait {wait} s and ask again."
-    refusal = Refusal(429, "too_fast", message)
-    if as_json or "text/event-stream" in request.headers.get("Accept", ""):
-        response = JsonResponse(refusal.as_json(), status=429)
+def _too_fast(request, wait: int, by_program: bool, view):
+    """429. A view whose form holds a longer text has `when_refused`, which shows it again."""
+    by_script = "text/event-stream" in request.headers.get("Accept", "")
+    if by_program or by_script:
+        answer, then = _as_json, " and ask again" if by_program else ""
+    elif hasattr(view, "when_refused"):
+        answer, then = view.when_refused, " and do it again"
     else:
-        response = refused(request, refusal)
+        answer, then = refused, " and do it again; go back to what you wrote"
+    response = answer(request, Refusal(429, "too_fast", f"That was faster than this site allows. Wait {wait} s{then}."))
     response["Retry-After"] = str(wait)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def _as_json(request, refusal: Refusal):
+    return JsonResponse(refusal.as_json(), status=refusal.status)

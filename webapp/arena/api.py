@@ -9,6 +9,7 @@ import uuid
 from contextlib import aclosing
 from typing import Annotated, Literal
 
+from django.db import transaction
 from django.http import JsonResponse, StreamingHttpResponse
 from ninja import Field, NinjaAPI, Query, Schema
 from ninja.errors import ValidationError
@@ -22,8 +23,10 @@ from webapp.arena.battle_table import csv_pieces, parquet_pieces
 from webapp.arena.battles import battle_lines
 from webapp.arena.engine import served_pairs
 from webapp.arena.gate_api import router as gate
+from webapp.arena.mine_api import router as mine
 from webapp.arena.models import Choice
 from webapp.arena.pairing import draw
+from webapp.arena.reasons import REASONS
 from webapp.arena.refusals import Refusal
 from webapp.arena.sharing import weights
 from webapp.arena.standings import standings
@@ -41,6 +44,7 @@ api = NinjaAPI(
 )
 api.add_router("/votes", votes)
 api.add_router("/gate", gate)
+api.add_router("/mine", mine)
 
 KEY_IS_OPTIONAL = {"security": [{}]}
 """For the API's document: no key is also right."""
@@ -102,6 +106,14 @@ class Side(Schema):
     role: Literal["base", "adapter"]
 
 
+class Why(Schema):
+    """Why the vote was so, said before it is answered who is who."""
+
+    reasons: list[str] = Field(default=[], max_length=len(REASONS))
+    """`left.` or `right.` and a code: prose, follows, repeats, …; an unknown one is answered with all there are."""
+    comment: str = ""
+
+
 class VoteAnswer(Schema):
     """The reveal."""
 
@@ -161,12 +173,21 @@ async def compare_further(request, comparison_id: uuid.UUID, move: moves.Move, p
     "/vote/{uuid:comparison_id}/{choice}",
     auth=ProgramKeyAuth("vote", optional=True),
     openapi_extra=KEY_IS_OPTIONAL,
-    response={200: VoteAnswer, (400, 401, 403, 404, 409, 429): Refused},
+    response={200: VoteAnswer, (400, 401, 403, 404, 409, 422, 429): Refused},
     summary="Vote, and learn who was who",
 )
-def vote(request, comparison_id: uuid.UUID, choice: str):
-    """`choice` is left, right, tie or bothbad. One vote a comparison: a second gets 409."""
-    revealed = voting.reveal(voting.cast(comparison_id, choice, voter=voter_of_program(request), told=True))
+def vote(request, comparison_id: uuid.UUID, choice: str, why: Why | None = None):
+    """`choice` is left, right, tie or bothbad. One vote a comparison: a second gets 409.
+
+    A body with `reasons` (`left.prose`, `right.repeats`, …) and a `comment` is kept with the vote; where it is wrong
+    nothing is counted.
+    """
+    who = voter_of_program(request)
+    with transaction.atomic():
+        cast = voting.cast(comparison_id, choice, voter=who, told=why is None)
+        if why:
+            voting.give_reasons(comparison_id, who, why.reasons, why.comment)
+    revealed = voting.reveal(cast)
     return {
         "id": comparison_id,
         "choice": revealed.choice,

@@ -1,6 +1,8 @@
-"""The form for a scene of one's own."""
+"""The forms for a scene of one's own, and for accounts."""
 
 from django import forms
+from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
+from django.core.exceptions import ValidationError
 
 from contracts.scene import Post
 from webapp.arena.scenes import Opening
@@ -47,3 +49,34 @@ class OwnSceneForm(forms.Form):
             character=values["character"],
             posts=(Post(author=values["player"], text=values["post"]),),
         )
+
+
+class BringsVotes(forms.Form):
+    """The box of a browser in which somebody has played already."""
+
+    bring = forms.BooleanField(
+        required=False, initial=True, label="Take along what was played and voted on in this browser until now."
+    )
+
+
+class SignUpForm(UserCreationForm, BringsVotes):
+    """A name and a password, twice."""
+
+    field_order = ("username", "password1", "password2", "bring")
+
+    def __init__(self, *arguments, **keywords):
+        super().__init__(*arguments, **keywords)
+        self.fields["username"].help_text = "Letters, digits and @ . + - _ only. Other people are not shown it."
+        self.fields["password1"].help_text = "At least 12 characters. Nobody can find it again for you."
+
+
+class LogInForm(AuthenticationForm, BringsVotes):
+    """A name and a password, for people who vote."""
+
+    field_order = ("username", "password", "bring")
+
+    def confirm_login_allowed(self, user):
+        """Staff have a door of their own, so that nobody holds their rights by an oversight."""
+        super().confirm_login_allowed(user)
+        if user.is_staff:
+            raise ValidationError("This is an operator's account: log in at /admin/.", code="staff")

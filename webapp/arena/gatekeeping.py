@@ -7,7 +7,7 @@ from django.urls import reverse
 
 from webapp.arena.consent import has_agreed
 
-FREE = ("/api/", "/admin/", "/static/", "/health", "/welcome/", "/mine/")
+FREE = ("/api/", "/admin/", "/static/", "/health", "/robots.txt", "/.well-known/", "/welcome/", "/mine/", "/account/")
 """Programs and staff have their own doors; what is stored about a person is theirs without any terms."""
 
 

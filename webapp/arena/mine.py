@@ -11,7 +11,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from webapp.arena.models import Comparison, Invitation, State, Turn, Vote
+from webapp.arena.accounts import account_of_voter, close
+from webapp.arena.models import Account, Comparison, Invitation, State, Turn, Vote
 from webapp.arena.refusals import Refusal
 
 ERASED = "(erased)"
@@ -62,7 +63,8 @@ def stored(voter: uuid.UUID) -> dict:
     comparisons = Comparison.objects.filter(voter=voter).prefetch_related("turns").order_by("created_at")
     return {
         "voter": str(voter),
-        "votes": [_vote(vote) for vote in votes],
+        "account": _account(account_of_voter(voter)),
+        "votes": [record(vote) for vote in votes],
         "invitations": list(Invitation.objects.filter(voter=voter).values("comparison", "created_at")),
         "comparisons": [_comparison(comparison) for comparison in comparisons],
     }
@@ -73,7 +75,7 @@ def erase(voter: uuid.UUID) -> Erased:
     """Withdraw the person's votes, erase what they wrote and had written, and cut every link to them.
 
     A comparison that others have voted on too stays as it is where it holds no word of the person: a scene of the
-    library with the library's opening. Nothing can be undone.
+    library with the library's opening. An account goes with its name and password. Nothing can be undone.
     """
     own = Comparison.objects.filter(voter=voter)
     written = Turn.objects.filter(comparison=OuterRef("pk")).exclude(post="")
@@ -83,6 +85,7 @@ def erase(voter: uuid.UUID) -> Erased:
     turns.update(state=State.ERASED, failure="", post="", reply_left="", reply_right="")
     own.filter(scene="").update(title=ERASED, tags=[], player="", character="", posts=[])
     Invitation.objects.filter(voter=voter).delete()
+    close(voter)
     votes = Vote.objects.filter(voter=voter)
     votes.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
     return Erased(
@@ -91,7 +94,15 @@ def erase(voter: uuid.UUID) -> Erased:
     )
 
 
-def _vote(vote: Vote) -> dict:
+def _account(account: Account | None) -> dict | None:
+    if account is None:
+        return None
+    user = account.user
+    return {"name": user.get_username(), "created_at": user.date_joined, "last_log_in": user.last_login}
+
+
+def record(vote: Vote) -> dict:
+    """One vote, as its voter may have it: who wrote which reply where they were told already."""
     names = {"left": vote.comparison.model_left, "right": vote.comparison.model_right}
     return {
         "number": vote.number,

@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Func, Q, Value
@@ -199,6 +200,16 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"invitation to {self.comparison_id}"
+
+
+class Account(models.Model):
+    """A person's account: which voter it is. Staff have none; without its row the votes are nobody's by name."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True)
+    voter = models.UUIDField(unique=True, default=uuid.uuid4)
+
+    def __str__(self) -> str:
+        return self.user.get_username()
 
 
 class PairWeight(models.Model):

@@ -3,6 +3,7 @@
 from django.urls import path
 
 from webapp.arena.moves import Move
+from webapp.arena.views import account
 from webapp.arena.views.comparison import again, comparison
 from webapp.arena.views.health import health
 from webapp.arena.views.home import home
@@ -25,6 +26,10 @@ urlpatterns = [
     path("mine/data.json", data, name="data"),
     path("mine/erase/", erase, name="erase"),
     path("mine/votes/<int:vote_id>/withdraw/", withdraw, name="withdraw"),
+    path("account/sign-up/", account.sign_up, name="sign-up"),
+    path("account/log-in/", account.log_in, name="log-in"),
+    path("account/log-out/", account.log_out, name="log-out"),
+    path("account/password/", account.password, name="password"),
     path("surprise/", start_surprise, name="surprise"),
     path("scenes/<slug:slug>/start/", start_scene, name="start"),
     path("comparisons/<uuid:comparison_id>/", comparison, name="comparison"),

@@ -29,6 +29,18 @@ def address(name: str, default: str) -> str:
     return value.rstrip("/")
 
 
+def contact(name: str) -> str:
+    """The variable as a URI under which a person can be reached, or "".
+
+    Raises:
+        ImproperlyConfigured: it is something else.
+    """
+    value = os.environ.get(name, "").strip()
+    if value and not (value.startswith(("mailto:", "https://", "tel:")) and value.isprintable() and " " not in value):
+        raise ImproperlyConfigured(f"{name}={value!r}: expected an address such as mailto:security@example.org")
+    return value
+
+
 def number(name: str, default: float, low: float, high: float) -> float:
     """The variable as a number between `low` and `high`.
 
@@ -45,6 +57,18 @@ def number(name: str, default: float, low: float, high: float) -> float:
     if not low <= value <= high:
         raise ImproperlyConfigured(f"{name}={text}: expected a number from {low:g} to {high:g}")
     return value
+
+
+def switch(name: str, default: bool) -> bool:
+    """The variable as `on` or `off`.
+
+    Raises:
+        ImproperlyConfigured: it is something else.
+    """
+    text = os.environ.get(name, "") or ("on" if default else "off")
+    if text not in ("on", "off"):
+        raise ImproperlyConfigured(f"{name}={text!r}: expected on or off")
+    return text == "on"
 
 
 def words(name: str, default: str) -> list[str]:

@@ -9,7 +9,7 @@ from csp.constants import NONE, SELF
 
 from webapp.access.limits import DEFAULTS, MOST_BYTES
 from webapp.arena.consent import terms_from_environment
-from webapp.bardloop_site.environment import address, number, per_minute, required, words
+from webapp.bardloop_site.environment import address, contact, number, per_minute, required, switch, words
 
 PACKAGE = pathlib.Path(__file__).resolve().parent
 
@@ -31,8 +31,11 @@ EXPORT_KEY = os.environ.get("BARDLOOP_EXPORT_KEY", "")
 # --- how often, and for whom (webapp/access) -------------------------------------------------------------------
 LIMITS = per_minute("BARDLOOP_LIMITS", DEFAULTS)
 PROXIES = int(number("BARDLOOP_PROXIES", 0, 0, 10))
+SECURITY_CONTACT = contact("BARDLOOP_SECURITY_CONTACT")
+
 # --- the people who vote --------------------------------------------------------------------------------------
 TERMS = terms_from_environment()
+ACCOUNTS = switch("BARDLOOP_ACCOUNTS", True)
 
 # --- the site -------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

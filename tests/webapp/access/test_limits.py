@@ -9,6 +9,7 @@ import pytest
 
 from tests.webapp.conftest import EXPORT_KEY, ROOT
 from tests.webapp.started import running
+from tests.webapp.test_pages_in_browser import begin, opened
 
 LIMITS = "start/voter=3,start/address=7,write/voter=1,vote/voter=2,api/address=4,act/voter=100,login/address=2"
 ADDRESSES = (f"198.51.100.{number}" for number in itertools.count(1))
@@ -59,6 +60,30 @@ def test_a_stream_gets_json(hasty):
     hasty.steps(address)
     answer = hasty.post(f"{address}stream/", headers=headers)
     assert (answer.status_code, answer.json()["error"]["code"]) == (429, "too_fast")
+
+
+def test_the_page_says_why_no_stream_comes(strict, site, engine, browser):
+    """write/voter=1: of two scenes that are begun at once, the second has to wait."""
+    forwarded = {"X-Forwarded-For": next(ADDRESSES)}
+    with opened(browser, strict, extra_http_headers=forwarded) as page:
+        begin(page)
+        page.locator("#votes:enabled").wait_for()
+        begin(page, "berth-forty-one")
+        notice = page.get_by_test_id("notice")
+        notice.wait_for()
+        assert "faster than this site allows" in notice.inner_text() and "broke" not in notice.inner_text()
+        assert page.get_by_test_id("reload").count() == 1
+
+
+def test_no_word_of_a_scene_of_ones_own_is_lost(hasty, site):
+    own = {"title": "Night Ferry", "player": "Sam", "character": "Charon", "post": "*I pay in <secrets>.*"}
+    pages = [hasty.submit("/write/", **own) for _ in range(5)]
+    assert [page.status_code for page in pages] == [302, 302, 302, 302, 429]
+    page = pages[-1]
+    assert 'data-testid="own-scene"' in page.text and "*I pay in &lt;secrets&gt;.*" in page.text
+    assert 'data-code="too_fast"' in page.text and 'value="Night Ferry"' in page.text
+    assert page.headers["Retry-After"] and page.headers["Cache-Control"] == "no-store"
+    assert len(site.rows("SELECT * FROM arena_comparison")) == 4
 
 
 def test_votes(hasty, site):

@@ -1,7 +1,6 @@
 """Keys for programs: made and revoked in the admin and by command, and what they open."""
 
 import hashlib
-import itertools
 import re
 import subprocess
 import sys
@@ -13,8 +12,6 @@ import pytest
 
 from tests.webapp.conftest import EXPORT_KEY, ROOT
 
-NAMES = (f"program {number}" for number in itertools.count())
-
 
 @pytest.fixture
 def command(site, site_environment):
@@ -25,24 +22,6 @@ def command(site, site_environment):
         return subprocess.run(whole, cwd=ROOT, env=site_environment, capture_output=True, text=True)
 
     return run
-
-
-@pytest.fixture
-def make(site):
-    """Makes a key by its row, as the command would; returns the header that carries it."""
-
-    def make(name: str | None = None, per_minute: int = 1000, vote=False, statistics=False, export=False) -> dict:
-        name = name or next(NAMES)
-        digest = hashlib.sha256(name.encode()).hexdigest()
-        site.rows(
-            "INSERT INTO access_programkey (name, digest, voter, per_minute, may_vote, may_read_statistics, may_export,"
-            " created_at) VALUES (%s, %s, gen_random_uuid(), %s, %s, %s, %s, now())",
-            *(name, digest, per_minute, vote, statistics, export),
-        )
-        return {"Authorization": f"Bearer {name}"}
-
-    yield make
-    site.rows("DELETE FROM access_programkey")
 
 
 def test_it_works(command, make, site, visitor):

@@ -1,13 +1,17 @@
 """/mine/: a person's own votes, to see and to take back; all that is stored about them, to download and to erase."""
 
+import uuid
+
+from django.conf import settings
+from django.contrib.auth import logout
 from django.core.paginator import Paginator
 from django.http import JsonResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
+from webapp.arena import accounts, voter
 from webapp.arena import mine as own
-from webapp.arena import voter
 from webapp.arena.voting import reveal
 
 A_PAGE = 20
@@ -18,15 +22,21 @@ CHOICES = {"left": "A is better", "right": "B is better", "tie": "A tie", "bothb
 @never_cache
 def mine(request):
     """The person's votes, the newest first, `?page=` by page."""
-    page = Paginator(own.votes_of(voter.voter_of(request)), A_PAGE).get_page(request.GET.get("page"))
-    return render(request, "arena/mine.html", {"page": page, "votes": [_shown(vote) for vote in page]})
+    account = _account(request)
+    who = _who(request)
+    page = Paginator(own.votes_of(who), A_PAGE).get_page(request.GET.get("page"))
+    shown = {"page": page, "votes": [_shown(vote) for vote in page], "accounts": settings.ACCOUNTS, "account": account}
+    response = render(request, "arena/mine.html", shown)
+    if account:
+        voter.remember(response, who)  # the cookie may have been cleared
+    return response
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @never_cache
 def withdraw(request, vote_id: int):
     """Ask whether it is meant, then take the vote back."""
-    who = voter.voter_of(request)
+    who = _who(request)
     if request.method == "POST":
         own.withdraw(who, vote_id)
         return redirect("arena:mine")
@@ -37,7 +47,7 @@ def withdraw(request, vote_id: int):
 @never_cache
 def data(request):
     """Everything stored about the person, as a JSON file."""
-    response = JsonResponse(own.stored(voter.voter_of(request)), json_dumps_params={"indent": 1, "ensure_ascii": False})
+    response = JsonResponse(own.stored(_who(request)), json_dumps_params={"indent": 1, "ensure_ascii": False})
     response["Content-Disposition"] = 'attachment; filename="bardloop-my-data.json"'
     return response
 
@@ -48,9 +58,22 @@ def erase(request):
     """Ask whether it is meant, then erase all of it and the cookie."""
     if request.method != "POST":
         return render(request, "arena/erase.html")
-    response = render(request, "arena/erased.html", {"erased": own.erase(voter.voter_of(request))})
+    erased = own.erase(_who(request))
+    if not request.user.is_staff:
+        logout(request)
+    response = render(request, "arena/erased.html", {"erased": erased})
     voter.forget(response)
     return response
+
+
+def _account(request) -> accounts.Account | None:
+    return accounts.account_of(request.user) if settings.ACCOUNTS else None
+
+
+def _who(request) -> uuid.UUID:
+    """Whose votes: those of the account that is logged in, else those of the cookie."""
+    account = _account(request)
+    return account.voter if account else voter.voter_of(request)
 
 
 def _shown(vote) -> dict:

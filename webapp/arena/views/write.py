@@ -5,6 +5,7 @@ from django.views.decorators.http import require_http_methods
 
 from webapp.arena.engine import EngineFault
 from webapp.arena.forms import OwnSceneForm
+from webapp.arena.refusals import Refusal
 from webapp.arena.views.start import begin
 
 
@@ -17,4 +18,13 @@ def write(request):
     try:
         return begin(request, form.opening())
     except EngineFault as fault:
-        return render(request, "arena/write.html", {"form": form, "refusal": fault}, status=fault.status)
+        return _shown_again(request, fault)
+
+
+def _shown_again(request, refusal: Refusal):
+    """The form with all that was typed, and why it was not taken."""
+    context = {"form": OwnSceneForm(request.POST), "refusal": refusal}
+    return render(request, "arena/write.html", context, status=refusal.status)
+
+
+write.when_refused = _shown_again

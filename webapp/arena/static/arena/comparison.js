@@ -33,13 +33,13 @@ async function bringReplies() {
       break;
     } catch (error) {
       const busy = error instanceof Refused && error.status === 409;
-      if (!busy || attempt === BUSY_TRIES) return lost(busy);
+      if (!busy || attempt === BUSY_TRIES) return lost(error instanceof Refused ? error.message : "");
       await new Promise((resume) => setTimeout(resume, BUSY_WAIT_MS));
     }
   }
   if (ended === "done") complete();
   else if (ended === "failed") location.reload(); // the server has the reason, and a button to try again
-  else lost(false);
+  else lost("");
 }
 
 function begin() {
@@ -53,16 +53,14 @@ function complete() {
   say("Both replies are complete. Which is better?");
 }
 
-function lost(busy) {
+function lost(why) {
   page().dataset.state = "lost";
   say("");
   const notice = document.createElement("p");
   notice.className = "notice";
   notice.setAttribute("role", "alert");
   notice.dataset.testid = "notice";
-  notice.textContent = busy
-    ? "These replies are being written in another window, or were written already. "
-    : "The connection broke before both replies were complete. Nothing was counted. ";
+  notice.textContent = `${why || "The connection broke before both replies were complete. Nothing was counted."} `;
   const retry = document.createElement("a");
   retry.href = location.href;
   retry.dataset.testid = "reload";

@@ -4,7 +4,7 @@
 // connection breaks.
 export async function readEvents(url, token, handle) {
   const response = await fetch(url, { method: "POST", headers: { "X-CSRFToken": token, Accept: "text/event-stream" } });
-  if (!response.ok) throw new Refused(response.status);
+  if (!response.ok) throw new Refused(response.status, await reason(response));
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
   for (;;) {
@@ -16,11 +16,17 @@ export async function readEvents(url, token, handle) {
   }
 }
 
+// `message` is what a person reads, "" where the answer says nothing.
 export class Refused extends Error {
-  constructor(status) {
-    super(`HTTP ${status}`);
+  constructor(status, message) {
+    super(message);
     this.status = status;
   }
+}
+
+async function reason(response) {
+  if (!response.headers.get("Content-Type")?.startsWith("application/json")) return "";
+  return (await response.json()).error?.message ?? "";
 }
 
 function parse(event) {
