@@ -13,5 +13,7 @@ urlpatterns = [
     path("robots.txt", robots),
 ]
 
+handler400 = "webapp.arena.refusals.bad_request"
+handler403 = "webapp.arena.refusals.permission_denied"
 handler404 = "webapp.arena.refusals.page_not_found"
 handler500 = "webapp.arena.refusals.server_error"
