@@ -5,7 +5,7 @@ LOCKS := requirements/dev.txt requirements/models.txt
 AUDITED := $(filter-out requirements/overrides.txt,$(sort $(wildcard requirements/*.txt)))
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults bench-web lint audit format lock clean
+.PHONY: demo screenshots down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults bench-web lint audit format lock clean
 
 demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go; SET="batch.backend=ray" changes the recipe
 	@exec $(PYTHON) -m demo up $(addprefix --set=,$(SET))
@@ -45,6 +45,9 @@ bench-serving-faults: $(ENVIRONMENT)  ## rollouts, kill -9 and a full disk while
 
 bench-web: $(ENVIRONMENT)  ## pages, votes and streams of the web site, 50 people at once
 	@exec $(PYTHON) -m benchmarks.web.run $(OPTIONS)
+
+screenshots: $(ENVIRONMENT)  ## the pictures in docs/images, all anew, of a site with made-up votes
+	@exec $(PYTHON) -m tests.webapp.pictures
 
 lint: $(ENVIRONMENT) audit  ## style and import rules, known faults of what is installed
 	$(PYTHON) -m ruff check .
