@@ -5,7 +5,7 @@ LOCKS := requirements/dev.txt requirements/models.txt
 AUDITED := $(filter-out requirements/overrides.txt,$(sort $(wildcard requirements/*.txt)))
 ENVIRONMENT := .venv/installed
 
-.PHONY: demo down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults bench-web bench-web-faults lint audit format lock clean
+.PHONY: demo screenshots down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults bench-web bench-web-faults lint audit format lock clean
 
 demo: $(ENVIRONMENT)  ## start everything, run the first loop, show where to go; SET="batch.backend=ray" changes the recipe
 	@exec $(PYTHON) -m demo up $(addprefix --set=,$(SET))
@@ -48,6 +48,9 @@ bench-web: $(ENVIRONMENT)  ## pages, votes and streams of the web site, 50 peopl
 
 bench-web-faults: $(ENVIRONMENT)  ## kill -9 of the web site, PostgreSQL and the engine while 50 people vote
 	@exec $(PYTHON) -m benchmarks.web.faults $(OPTIONS)
+
+screenshots: $(ENVIRONMENT)  ## the pictures in docs/images, all anew, of a site with made-up votes
+	@exec $(PYTHON) -m tests.webapp.pictures
 
 lint: $(ENVIRONMENT) audit  ## style and import rules, known faults of what is installed
 	$(PYTHON) -m ruff check .

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 
@@ -65,6 +66,14 @@ def running_site(site_environment):
     """The site under uvicorn on a free port, set up from nothing."""
     subprocess.run([sys.executable, "webapp/manage.py", "setup"], cwd=ROOT, env=site_environment, check=True)
     with running(site_environment, PASSWORD) as site:
+        yield site
+
+
+@pytest.fixture(scope="session")
+def strict_site(running_site, site_environment) -> Iterator[Site]:
+    """A second site on the same database, which asks for an age and for consent."""
+    terms = {"BARDLOOP_MIN_AGE": "18", "BARDLOOP_CONSENT": "What you write is stored.\\n\\nIt <b>trains</b> models."}
+    with running(site_environment | terms, PASSWORD) as site:
         yield site
 
 

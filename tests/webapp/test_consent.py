@@ -4,25 +4,14 @@ import re
 
 import pytest
 
-from tests.webapp.conftest import PASSWORD
-from tests.webapp.site import Site
-from tests.webapp.started import running
-from tests.webapp.test_pages_in_browser import PHONE, opened, serious_faults
-
-
-@pytest.fixture(scope="module")
-def strict_url(running_site, site_environment):
-    """A second site on the same database, which asks for an age and for consent."""
-    terms = {"BARDLOOP_MIN_AGE": "18", "BARDLOOP_CONSENT": "What you write is stored.\\n\\nIt <b>trains</b> models."}
-    with running(site_environment | terms, PASSWORD) as site:
-        yield site.url
+from tests.webapp.browsing import PHONE, opened
 
 
 @pytest.fixture
-def newcomer(site, engine, strict_url):
+def newcomer(site, engine, strict_site):
     """Somebody who has agreed to nothing yet."""
     with site.visitor() as visitor:
-        visitor.base_url = strict_url
+        visitor.base_url = strict_site.url
         yield visitor
 
 
@@ -80,12 +69,9 @@ def test_without_terms_nobody_is_asked(visitor):
 
 
 @pytest.mark.slow
-def test_the_page_on_a_phone(browser, strict_url, site):
-    strict = Site(strict_url, site.database_url, site.password)
-    with opened(browser, strict, bypass_csp=True, **PHONE) as page:
+def test_the_page_on_a_phone(browser, strict_site):
+    with opened(browser, strict_site, **PHONE) as page:
         page.goto("/?tag=Western")
-        assert serious_faults(page) == []
-        assert page.evaluate("document.documentElement.scrollWidth") == 390
         page.get_by_test_id("age").check()
         page.get_by_test_id("agree").check()
         page.get_by_test_id("enter").click()

@@ -1,4 +1,4 @@
-"""Replies as HTML: the server's half. The browser's half is held to the same cases in test_pages_in_browser.py."""
+"""Replies as HTML: the server's half. The browser's half has the same cases in in_browser."""
 
 import html
 import json

@@ -1,6 +1,8 @@
 """Comparisons, turns and votes in the admin: to read and to search, not to change; votes can be left out of counts."""
 
+from django import forms
 from django.contrib import admin, messages
+from django.db import models
 from django.db.models import Exists, OuterRef, Q
 
 from webapp.arena.leaving_out import count_again, leave_out
@@ -24,6 +26,15 @@ class ReadOnly(admin.ModelAdmin):
         return False
 
 
+class Values(admin.AllValuesFieldListFilter):
+    """A filter by every value that there is. Django leaves the link to the empty one without a word."""
+
+    def choices(self, changelist):
+        """The same links, each with a name."""
+        for choice in super().choices(changelist):
+            yield choice | {"display": choice["display"] or "(empty)"}
+
+
 class Turns(admin.StackedInline):
     """All turns of a comparison, the tries that failed too."""
 
@@ -39,7 +50,7 @@ class ComparisonAdmin(ReadOnly):
     """All comparisons, the newest first."""
 
     list_display = ["title", "pair", "model_left", "model_right", "names_maker", "created_at"]
-    list_filter = ["pair", "names_maker", "turns__state", "created_at"]
+    list_filter = [("pair", Values), "names_maker", "turns__state", "created_at"]
     search_fields = ["title", "posts", "turns__post", "turns__reply_left", "turns__reply_right"]
     ordering = ["-created_at"]
     inlines = [Turns]
@@ -57,7 +68,7 @@ class VoteAdmin(ReadOnly):
     """All votes, the newest first."""
 
     list_display = ["comparison", "choice", "left", "right", "dwell_ms", "withdrawn_at", "left_out", "created_at"]
-    list_filter = ["choice", "left_out", "created_at"]
+    list_filter = ["choice", ("left_out", Values), "created_at"]
     list_select_related = ["comparison"]
     search_fields = ["comparison__title", "comment", "voter"]
     ordering = ["-created_at"]
@@ -98,6 +109,7 @@ class PairWeightAdmin(admin.ModelAdmin):
     list_display = ["__str__", "kind", "weight"]
     list_editable = ["weight"]
     readonly_fields = ["kind"]
+    formfield_overrides = {models.FloatField: {"widget": forms.NumberInput(attrs={"aria-label": "weight"})}}
     ordering = ["kind"]
     has_add_permission = ReadOnly.has_add_permission
     has_delete_permission = ReadOnly.has_delete_permission

@@ -19,6 +19,7 @@ from pydantic import StringConstraints, model_validator
 from contracts.scene import Post
 from webapp.access.keys import ProgramKeyAuth, voter_of_program
 from webapp.arena import comparing, moves, scenes, voting
+from webapp.arena.api_page import ApiPage
 from webapp.arena.battle_table import csv_pieces, parquet_pieces
 from webapp.arena.battles import battle_lines
 from webapp.arena.engine import served_pairs
@@ -41,6 +42,7 @@ api = NinjaAPI(
     "it as “Authorization: Bearer KEY”; it has an allowance of its own, and its votes count as one voter's. Every "
     "call may be answered 429 with Retry-After, in seconds.",
     urls_namespace="api",
+    docs=ApiPage(),
 )
 api.add_router("/votes", votes)
 api.add_router("/gate", gate)

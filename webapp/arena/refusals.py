@@ -44,7 +44,13 @@ class RefusalMiddleware:
         self.get_response = get_response
 
     def __call__(self, request):
-        return self.get_response(request)
+        """Django answers a wrong method with an empty page: whoever opened a form's address by hand is told instead."""
+        response = self.get_response(request)
+        if response.status_code != 405 or request.path.startswith("/api/"):
+            return response
+        answer = refused(request, Refusal(405, "wrong_method", "This address takes what a form sends."))
+        answer["Allow"] = response["Allow"]
+        return answer
 
     def process_exception(self, request, exception):
         """Django calls this with whatever a view raised; None hands it on."""
@@ -66,6 +72,16 @@ def refused(request, refusal: Refusal):
     if refusal.status == 503:
         response["Retry-After"] = "30"
     return response
+
+
+def bad_request(request, exception):
+    """What Django itself finds suspicious about a request."""
+    return refused(request, Refusal(400, "bad_request", "The site cannot read what your browser sent. Start again."))
+
+
+def permission_denied(request, exception):
+    """A page of the admin that this account, or nobody, is let to."""
+    return refused(request, Refusal(403, "not_allowed", "Your account may not do this, or nobody may."))
 
 
 def page_not_found(request, exception):

@@ -15,5 +15,7 @@ urlpatterns = [
     path(".well-known/security.txt", security_txt),
 ]
 
+handler400 = "webapp.arena.refusals.bad_request"
+handler403 = "webapp.arena.refusals.permission_denied"
 handler404 = "webapp.arena.refusals.page_not_found"
 handler500 = "webapp.arena.refusals.server_error"

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from tests.webapp.browsing import opened
 from tests.webapp.scripted_engine import ADAPTER_REPLY, ALIAS, BASE
-from tests.webapp.security.browsing import opened
 
 SCRIPT = "<script>window.ran = 'script'</script>"
 IMAGE = "<img src=x onerror=\"window.ran = 'image'\">"

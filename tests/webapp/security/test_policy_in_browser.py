@@ -4,8 +4,8 @@ import re
 
 import pytest
 
+from tests.webapp.browsing import LISTEN, opened
 from tests.webapp.conftest import ROOT
-from tests.webapp.security.browsing import LISTEN, opened
 from tests.webapp.security.test_hostile_text import admin_pages
 
 pytestmark = pytest.mark.slow
