@@ -4,6 +4,8 @@ In: a running site. Out: rows in PostgreSQL, then seconds of the statistics' pag
 are fast, and rows a second of the exports. `python -m benchmarks.web.million` measures this alone.
 """
 
+import argparse
+import os
 import re
 import statistics
 import sys
@@ -63,7 +65,7 @@ WITHOUT_NUMBER = (
 )
 
 
-def with_a_million(site: RunningSite) -> list[tuple[bool, str]]:
+def with_a_million(site: RunningSite, exports: bool = True) -> list[tuple[bool, str]]:
     """Fill the database, ask for the statistics and the exports; the claims."""
     began = time.perf_counter()
     _fill(site.database_url)
@@ -71,7 +73,7 @@ def with_a_million(site: RunningSite) -> list[tuple[bool, str]]:
     with httpx.Client(base_url=site.url, timeout=300, follow_redirects=True) as staff:
         first = _first_look(staff, site)
         _log_in(staff)
-        return [*first, *_statistics(staff, site), *_vote_cost(site), *_exports(staff, site)]
+        return [*first, *_statistics(staff, site), *_vote_cost(site), *(_exports(staff, site) if exports else [])]
 
 
 def _fill(database_url: str) -> None:
@@ -91,16 +93,9 @@ def _log_in(staff: httpx.Client) -> None:
 
 
 def _statistics(staff: httpx.Client, site: RunningSite) -> list[tuple[bool, str]]:
-    """Looks at every page, a new vote before each: the first in a process reads all votes, the others what changed."""
-    before, connection = site.process.memory_info().rss, psycopg2.connect(site.database_url)
+    """Looks at every page, a new vote before each. `made`: the look for which all of the page is made."""
+    connection, claims = psycopg2.connect(site.database_url), []
     connection.autocommit = True
-    claims, cpu = [], _cpu_s(site)
-    first_s = _look(staff, "")
-    grown = (site.process.memory_info().rss - before) / 1e6
-    print(
-        f"first look after the start: {first_s:.1f} s ({_cpu_s(site) - cpu:.1f} s of CPU), {grown:.0f} MB more memory"
-    )
-    claims.append((first_s < FIRST_LOOK_S, f"{VOTES:,} votes: first look {first_s:.1f} s, below {FIRST_LOOK_S:.0f}"))
     for page in PAGES:
         first, cpu = _look(staff, page), _cpu_s(site)
         seconds = []
@@ -183,8 +178,12 @@ def _exports(staff: httpx.Client, site: RunningSite) -> list[tuple[bool, str]]:
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.web.million", description=__doc__.splitlines()[0])
+    parser.add_argument("--without-exports", action="store_true", help="the statistics only")
+    options = parser.parse_args()
+    print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; one uvicorn process")
     with running_site(words_per_s=1e6, processes=1) as running:
-        found = with_a_million(running)
+        found = with_a_million(running, exports=not options.without_exports)
     print()
     for kept, claim in found:
         print(f"{'ok  ' if kept else 'FAIL'} {claim}")

@@ -34,6 +34,10 @@ class Shown:
         """Whether every look reads what changed."""
         return len(self.table) <= EXACT_UP_TO
 
+    def may_stay(self, now: float) -> bool:
+        """Whether a look at `now` may still be shown these votes, although others may have come."""
+        return not self.exact and 0 <= now - self.at < FRESH_S
+
 
 _shown: Shown | None = None
 _kept: OrderedDict[Hashable, tuple[int, Any]] = OrderedDict()
@@ -44,8 +48,9 @@ def shown() -> Shown:
     """The votes, as old as they may be."""
     global _shown
     with _lock:
-        if _shown is None or _shown.exact or not 0 <= time.time() - _shown.at < FRESH_S:
-            _shown = Shown(votes_now(), time.time())
+        now = time.time()
+        if _shown is None or not _shown.may_stay(now):
+            _shown = Shown(votes_now(), now)
         return _shown
 
 
