@@ -5,16 +5,14 @@ In: an adapter version, and the model that it has to beat. Out: pass, continue o
 
 from typing import Annotated, Literal
 
-from django.utils import timezone
 from ninja import Query, Router, Schema
 from ninja.security import SessionAuthIsStaff
 from pydantic import Field, model_validator
 
 from contracts.recipe import Gate
 from webapp.access.keys import ProgramKeyAuth
-from webapp.insights.gate import Numbers, Path, judge
-from webapp.insights.gate_rules import rules_of
-from webapp.insights.gate_votes import Cast, first_opponent, read_votes
+from webapp.insights.gate import Numbers, Path
+from webapp.insights.gate_look import look
 
 router = Router(auth=[SessionAuthIsStaff(csrf=False), ProgramKeyAuth("statistics")])
 
@@ -59,20 +57,18 @@ def read_gate(request, question: Query[Candidate]):
 
     Without `stable`, the model is the first version of the same name that the candidate met, else the first base model.
     """
-    rules = rules_of(question.candidate.split("@")[0])
-    against = question.stable or first_opponent(question.candidate)
-    cast: Cast = read_votes(question.candidate, against or "", rules)
-    verdict = judge(cast.votes, rules, rules.tags, now=timezone.now().timestamp())
+    seen = look(question.candidate, question.stable)
+    verdict = seen.verdict
     return {
         "candidate": question.candidate,
-        "against": against,
+        "against": seen.against,
         "answer": verdict.answer,
         "code": verdict.code,
         "reasons": verdict.reasons,
         "decided_after": verdict.decided_after,
-        "decided_votes": cast.decided,
-        "both_bad": cast.both_bad,
+        "decided_votes": seen.cast.decided,
+        "both_bad": seen.cast.both_bad,
         "numbers": verdict.numbers,
-        "rules": rules,
+        "rules": seen.rules,
         "path": verdict.path,
     }

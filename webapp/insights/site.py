@@ -1,10 +1,9 @@
 """The admin site: Django's own, plus our pages and the headline numbers on the front page."""
 
 from django.contrib import admin
-from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
-from webapp.insights import charts
+from webapp.insights.pages.views import statistics_csv, statistics_page
 from webapp.insights.statistics import statistics
 from webapp.insights.suspicion_page import suspicion
 
@@ -22,8 +21,13 @@ class BardloopAdminSite(admin.AdminSite):
 
     def get_urls(self):
         """Our pages before Django's own."""
-        ours = [path(f"{name}/", self.admin_view(getattr(self, name)), name=name) for name in PAGES]
-        return [*ours, *super().get_urls()]
+        more = [
+            ("statistics/<slug:name>/", "statistics_page"),
+            ("statistics/<slug:table>.csv", "statistics_csv"),
+            ("statistics/<slug:name>/<slug:table>.csv", "statistics_csv"),
+        ]
+        ours = [(f"{name}/", name) for name in PAGES] + more
+        return [*(path(at, self.admin_view(getattr(self, name)), name=name) for at, name in ours), *super().get_urls()]
 
     def get_app_list(self, request, app_label=None):
         """Django's list, and our pages as entries of their own: so they stand in the side bar of every page."""
@@ -41,16 +45,16 @@ class BardloopAdminSite(admin.AdminSite):
         return super().index(request, {"statistics": statistics()} | (extra_context or {}))
 
     def statistics(self, request):
-        """Comparisons, votes, win rates with intervals, votes per day."""
-        numbers = statistics()
-        context = self.each_context(request) | {
-            "title": "Statistics",
-            "statistics": numbers,
-            "choices": charts.choice_bars(numbers.votes),
-            "versions": charts.version_bars(numbers.versions),
-            "days": charts.day_bars(numbers.days),
-        }
-        return TemplateResponse(request, "insights/statistics.html", context)
+        """The first page of the statistics."""
+        return statistics_page(request, self.each_context(request))
+
+    def statistics_page(self, request, name):
+        """The other pages."""
+        return statistics_page(request, self.each_context(request), name)
+
+    def statistics_csv(self, request, table, name="overview"):
+        """A table of a page."""
+        return statistics_csv(request, name, table)
 
     def suspicion(self, request):
         """What the rules of suspicion.py point at."""

@@ -1,16 +1,23 @@
-"""The site's numbers, read from the database in a handful of grouped queries."""
+"""The site's headline numbers: GET /api/statistics and the front page of the admin.
+
+In: the votes in memory, and comparisons in PostgreSQL. Out: `Statistics`, always as they are now.
+"""
 
 import datetime
+import time
 from dataclasses import asdict
 
 from django.db.models import Count as CountOf
-from django.db.models import F, OuterRef, Subquery
-from django.db.models.functions import TruncDate
-from django.utils import timezone
+from django.db.models import OuterRef, Subquery
 from pydantic import BaseModel
 
-from webapp.arena.models import Choice, Comparison, State, Turn, Vote
-from webapp.insights.win_rate import Count, Interval, Record, records
+from webapp.arena.models import Comparison, State, Turn
+from webapp.insights.breakdowns.days import days
+from webapp.insights.breakdowns.versions import counts
+from webapp.insights.votes.memory import votes_now
+from webapp.insights.votes.selection import DAY_S, Selection, Wanted, select
+from webapp.insights.votes.table import CHOICES
+from webapp.insights.win_rate import Interval, Record, records
 
 DAYS_SHOWN = 30
 IN_ORDER = (State.WAITING, State.WRITING, State.COMPLETE, State.FAILED)
@@ -32,7 +39,7 @@ class VersionRecord(BaseModel):
 
 
 class DayCount(BaseModel):
-    """Votes of one day, in the site's time zone."""
+    """Votes of one day, UTC."""
 
     day: datetime.date
     votes: int
@@ -66,41 +73,41 @@ class Statistics(BaseModel):
 
 def statistics() -> Statistics:
     """The numbers as they are now."""
-    choices = dict.fromkeys(Choice.values, 0) | _grouped(Vote.counting, "choice")
-    versions = records(_counts())
+    votes = select(votes_now(), Wanted())
+    counted = counts(votes)
+    versions = records(counted)
+    choices = {choice: sum(each.votes for each in counted if each.choice == choice) for choice in CHOICES}
     return Statistics(
-        comparisons=_comparisons(),
-        failures=_grouped(Turn.objects.filter(state=State.FAILED), "failure"),
+        comparisons=comparisons_by_state(),
+        failures=failures_by_reason(),
         votes=VoteCounts(
-            total=sum(choices.values()),
+            total=len(votes),
             **choices,
             for_base=sum(record.losses for record in versions),
             for_adapter=sum(record.wins for record in versions),
         ),
         versions=[_version(record) for record in versions],
-        days=_days(),
+        days=_days(votes),
     )
 
 
-def _comparisons() -> dict[str, int]:
-    """Comparisons by state. Only those without a complete turn, which are few, are looked into one by one."""
+def comparisons_by_state() -> dict[str, int]:
+    """Only those without a complete turn, which are few, are looked into one by one."""
     total, unanswered = Comparison.objects.count(), Comparison.objects.filter(model_left="")
     newest = Turn.objects.filter(comparison=OuterRef("pk")).order_by("-pk").values("state")[:1]
     states = _grouped(unanswered.annotate(newest=Subquery(newest)), "newest")
     shown = {state: states.get(state, 0) for state in (State.WAITING, State.WRITING, State.FAILED)}
     complete = total - sum(states.values())
-    return {"total": total, **{state: shown.get(state, complete) for state in IN_ORDER}}
+    return {"total": total, **{str(state): shown.get(state, complete) for state in IN_ORDER}}
+
+
+def failures_by_reason() -> dict[str, int]:
+    """Failed turns, the commonest reason first."""
+    return _grouped(Turn.objects.filter(state=State.FAILED), "failure")
 
 
 def _grouped(rows, field: str) -> dict[str, int]:
     return dict(rows.values_list(field).annotate(n=CountOf("pk")).order_by("-n", field))
-
-
-def _counts() -> list[Count]:
-    """Votes by left model, right model and choice."""
-    names = {"left": F("comparison__model_left"), "right": F("comparison__model_right")}
-    rows = Vote.counting.values("choice", **names).annotate(votes=CountOf("pk")).order_by()
-    return [Count(**row) for row in rows]
 
 
 def _version(record: Record) -> VersionRecord:
@@ -116,11 +123,12 @@ def _version(record: Record) -> VersionRecord:
     )
 
 
-def _days() -> list[DayCount]:
+def _days(votes: Selection) -> list[DayCount]:
     """The last days up to today, the empty ones too."""
-    today = timezone.localdate()
-    first = today - datetime.timedelta(days=DAYS_SHOWN - 1)
-    rows = Vote.counting.annotate(day=TruncDate("created_at")).filter(day__gte=first).values_list("day")
-    votes = dict(rows.annotate(n=CountOf("pk")).order_by())
-    days = (first + datetime.timedelta(days=number) for number in range(DAYS_SHOWN))
-    return [DayCount(day=day, votes=votes.get(day, 0)) for day in days]
+    today = int(time.time() // DAY_S)
+    counted = days(votes, today - DAYS_SHOWN + 1, today)
+    epoch = datetime.date(1970, 1, 1)
+    return [
+        DayCount(day=epoch + datetime.timedelta(days=int(day)), votes=int(number))
+        for day, number in zip(counted.first, counted.votes, strict=True)
+    ]

@@ -7,7 +7,8 @@ from django.template.response import TemplateResponse
 from django.views.decorators.http import require_http_methods
 
 from webapp.arena.leaving_out import count_again, leave_out
-from webapp.insights.suspect_votes import LOOKS_AT, suspects
+from webapp.insights.breakdowns.flagged import LOOKS_AT
+from webapp.insights.suspect_votes import suspects
 
 ABOUT = {
     "one_sided": "Nearly all votes went to the same side of the page. Sides are drawn by lot, so an honest taste "

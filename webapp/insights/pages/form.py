@@ -1,0 +1,96 @@
+"""The filters above every page of the statistics: a GET form, whose fields stand in the address and in every CSV link.
+
+In: the query of an address, the votes there are. Out: what is wanted, or what is wrong with it.
+"""
+
+import datetime
+
+from django import forms
+
+from webapp.insights.votes.selection import Wanted, tags_of
+from webapp.insights.votes.table import VoteTable
+
+EPOCH = datetime.date(1970, 1, 1)
+ALL, UNFLAGGED = "all", "unflagged"
+FIRST_YEAR, LAST_YEAR = 2020, 2200
+
+
+class Filters(forms.Form):
+    """All may be empty."""
+
+    error_css_class = "wrong"
+
+    def __init__(self, query, votes: VoteTable):
+        super().__init__(query)
+        versions, tags = sorted(votes.models), tags_of(votes)
+        date = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        wrong = {"invalid": "This is not a day: write it as YYYY-MM-DD, for example 2026-03-01."}
+        self.fields |= {
+            "from": forms.DateField(required=False, widget=date, error_messages=wrong, input_formats=["%Y-%m-%d"]),
+            "to": forms.DateField(required=False, widget=date, error_messages=wrong, input_formats=["%Y-%m-%d"]),
+            "version": _choice("model", "Any", [(name, name) for name in versions]),
+            "tag": _choice("tag", "Any", [(tag, tag) for tag in tags]),
+            "voters": _choice("group of voters", "", [(ALL, "All"), (UNFLAGGED, "Without flagged voters")]),
+        }
+        for name in query:
+            if name not in self.fields:
+                self.unknown = name
+                break
+        else:
+            self.unknown = None
+
+    def clean(self) -> dict:
+        """The days in their order; no field that there is not."""
+        found = super().clean()
+        first, last = found.get("from"), found.get("to")
+        for name in ("from", "to"):
+            day = found.get(name)
+            if day and not FIRST_YEAR <= day.year <= LAST_YEAR:
+                self.add_error(name, f"Choose a year from {FIRST_YEAR} to {LAST_YEAR}.")
+        if first and last and last < first:
+            self.add_error("to", "The last day is before the first.")
+        if self.unknown is not None:
+            known = ", ".join(self.fields)
+            self.add_error(None, f"There is no filter “{self.unknown[:40]}”. The filters are: {known}.")
+        return found
+
+    def wanted(self) -> Wanted:
+        """What a valid form asks for."""
+        found = self.cleaned_data
+        first, last = (found[name] and (found[name] - EPOCH).days for name in ("from", "to"))
+        return Wanted(
+            first_day=first,
+            last_day=last,
+            version=found["version"],
+            tag=found["tag"],
+            without_flagged=found["voters"] == UNFLAGGED,
+        )
+
+
+def _choice(what: str, empty: str, choices: list[tuple[str, str]]) -> forms.ChoiceField:
+    wrong = {"invalid_choice": f"No vote here has the {what} “%(value)s”."}
+    choices = [("", empty), *choices] if empty else choices
+    return forms.ChoiceField(required=False, choices=choices, error_messages=wrong)
+
+
+class Question(forms.Form):
+    """The gate's: a candidate, and perhaps the model that it has to beat."""
+
+    candidate = forms.ChoiceField(required=False)
+    stable = forms.ChoiceField(required=False, label="Against")
+
+    def __init__(self, query, candidates: list[str], models: list[str]):
+        super().__init__(query)
+        for field, what, choices in (
+            ("candidate", "version", [(name, name) for name in candidates]),
+            ("stable", "model", [("", "Whom it met first"), *((name, name) for name in models)]),
+        ):
+            self.fields[field].choices = choices
+            self.fields[field].error_messages["invalid_choice"] = f"No vote here has the {what} “%(value)s”."
+
+    def clean(self) -> dict:
+        """Two different ones."""
+        found = super().clean()
+        if found.get("stable") and found.get("stable") == found.get("candidate"):
+            self.add_error("stable", "That is the candidate itself.")
+        return found
