@@ -13,7 +13,7 @@ ADD = """
 
 
 class Migration(migrations.Migration):
-    dependencies = [("arena", "0004_pair_weights")]
+    dependencies = [("arena", "0005_vote_changes")]
 
     operations = [
         migrations.AlterField(
