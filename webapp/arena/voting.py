@@ -16,6 +16,8 @@ from webapp.arena.story import Story, story_of
 
 LONGEST_DWELL_MS = 2**31 - 1
 """What the column holds: 24 days."""
+ONE_AT_A_TIME = 7_201_985
+"""Advisory lock of PostgreSQL under which votes are cast."""
 # Each of the next two goes to PostgreSQL as one message: a vote costs four round trips, BEGIN and COMMIT included.
 LOOK = """
     SELECT FROM arena_comparison WHERE id = %(comparison)s FOR NO KEY UPDATE;
@@ -31,8 +33,8 @@ LOOK = """
 """
 """Holds the comparison, so that a vote and a further turn never happen at once, then reads its turns. The second
 statement sees what the first one waited for. Only who was invited votes where there is a vote already, once."""
-STORE = """
-    SELECT pg_advisory_xact_lock(7201985);
+STORE = f"""
+    SELECT pg_advisory_xact_lock({ONE_AT_A_TIME});
     INSERT INTO arena_vote (comparison_id, turn_id, choice, voter, dwell_ms, created_at, revealed_at)
     VALUES (%(comparison_id)s, %(turn_id)s, %(choice)s, %(voter)s, %(dwell_ms)s, %(created_at)s, %(revealed_at)s)
     RETURNING id, number

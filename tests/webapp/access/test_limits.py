@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from tests.webapp.browsing import opened
 from tests.webapp.conftest import EXPORT_KEY, ROOT
+from tests.webapp.in_browser.steps import begin
 from tests.webapp.started import running
-from tests.webapp.test_pages_in_browser import begin, opened
 
 LIMITS = "start/voter=3,start/address=7,write/voter=1,vote/voter=2,api/address=4,act/voter=100,login/address=2"
 ADDRESSES = (f"198.51.100.{number}" for number in itertools.count(1))
