@@ -8,6 +8,7 @@ A page is visited by a function here or in a file beside it, marked with the nam
         return walker.open("/mine/")
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,6 +20,8 @@ NO_PAGE = {
     "arena:health": "JSON for programs that watch",
     "arena:data": "a file to keep",
     "arena:replies": "goes back to the comparison",
+    "arena:log-out": "goes to the start page",
+    "admin:statistics_csv": "a file to keep",
     "admin:autocomplete": "JSON for Django's own scripts",
     "admin:jsi18n": "a script",
     "admin:view_on_site": "goes to another page; no model has one",
@@ -70,6 +73,12 @@ class Walker:
         address = self.voted()
         self.visitor.reasons(address, "left.prose", "right.repeats", comment="The second one forgot the rain.")
         return address
+
+    def signed_up(self) -> None:
+        """With an account from now on."""
+        name, password = secrets.token_hex(8), secrets.token_urlsafe(12)
+        fields = {"username": name, "password1": password, "password2": password}
+        assert self.visitor.submit("/account/sign-up/", **fields).status_code == 302
 
     def somebody_else(self) -> "Walker":
         """Another person, who has never been here and has no browser."""

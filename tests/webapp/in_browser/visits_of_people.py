@@ -148,6 +148,38 @@ def done(walker):
     return walker.click("confirm")
 
 
+@visit("arena:sign-up")
+def who_has_votes_to_bring(walker):
+    walker.voted()
+    return walker.open("/account/sign-up/")
+
+
+@visit("arena:sign-up", status=400)
+def too_easy_a_password(walker):
+    walker.open("/account/sign-up/")
+    for name, text in {"username": "edda", "password1": "edda", "password2": "eda"}.items():
+        walker.page.fill(f"#id_{name}", text)
+    return walker.click("send")
+
+
+@visit("arena:log-in")
+def an_empty_log_in(walker):
+    return walker.open("/account/log-in/")
+
+
+@visit("arena:password")
+def another_password(walker):
+    walker.signed_up()
+    return walker.open("/account/password/")
+
+
+@visit("arena:mine")
+def with_an_account(walker):
+    walker.voted()
+    walker.signed_up()
+    return walker.open("/mine/")
+
+
 @visit("arena:welcome")
 def the_operators_terms(walker):
     return walker.page.goto(f"{walker.strict.url}/")

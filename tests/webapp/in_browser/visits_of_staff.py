@@ -72,6 +72,31 @@ def logged_out(walker):
     return navigation.value
 
 
+@visit("admin:statistics_page")
+def ratings(walker):
+    return walker.open("/admin/statistics/ratings/")
+
+
+@visit("admin:statistics_page")
+def scenes_reasons_and_replies(walker):
+    return walker.open("/admin/statistics/scenes/")
+
+
+@visit("admin:statistics_page")
+def voters(walker):
+    return walker.open("/admin/statistics/voters/")
+
+
+@visit("admin:statistics_page")
+def the_gate(walker):
+    return walker.open("/admin/statistics/gate/")
+
+
+@visit("admin:statistics", state="filters that are wrong", status=400)
+def _(walker):
+    return walker.open("/admin/statistics/?from=2026-11-05&to=2026-11-01&version=nobody")
+
+
 @visit("admin:app_list")
 def models_of_one_app(walker):
     return walker.open("/admin/arena/")
