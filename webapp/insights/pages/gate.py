@@ -8,7 +8,7 @@ from webapp.insights.breakdowns.share import Share
 from webapp.insights.drawing.frame import band, capital
 from webapp.insights.gate_look import Look
 from webapp.insights.pages.page import Headline, Page, Section
-from webapp.insights.pages.table import Column, Table, count, number, share_columns, text
+from webapp.insights.pages.table import Column, Table, count, interval_of, number, text, value_of
 
 ANSWERS = {"pass": "Pass", "continue": "Go on", "stop": "Stop"}
 KINDS = {"pass": "above", "continue": "open", "stop": "below"}
@@ -46,9 +46,8 @@ def _evidence(seen: Look) -> Section:
     columns = (
         count("closed_voters", "Closed voters"),
         *(number(key, name, 4) for key, name in (("capital", "For it"), ("futility", "Against it"))),
-        *(number(key, name, 3) for key, name in (("low", "Interval from"), ("high", "to"))),
     )
-    rows = list(zip(path.voters, path.capital, path.futility, path.low, path.high, strict=True))
+    rows = list(zip(path.voters, path.capital, path.futility, strict=True))
     return Section(
         name="evidence",
         title="Evidence, voter by voter",
@@ -66,14 +65,20 @@ def _interval(seen: Look) -> Section:
     path, numbers = seen.verdict.path, seen.verdict.numbers
     target = 0.5 + seen.rules.margin
     rules = {"threshold": (f"has to win more than {100 * target:.0f} %", target)}
-    columns = (text("what", "What"), *share_columns("score", "Win rate, each voter once"))
+    columns = (
+        count("closed_voters", "Closed voters"),
+        Column("From", _percent, ("low",), lambda low: (low,), "n"),
+        Column("To", _percent, ("high",), lambda high: (high,), "n"),
+    )
+    rows = list(zip(path.voters, path.low, path.high, strict=True))
     score = Share(numbers.votes, numbers.voters, numbers.score, numbers.low, numbers.high)
     label = "Interval of the win rate after each closed voter"
     return Section(
         name="interval",
         title="Win rate, with an interval that holds at all times",
-        table=Table("interval", columns, [("now", score, score, score)] if numbers.voters else []),
-        charts=(band(label, path.voters, path.low, path.high, rules),) if numbers.voters else (),
+        table=Table("interval", columns, rows, most=200),
+        says=[f"It wins {value_of(score)}, each voter once: {interval_of(score)}."] if rows else [],
+        charts=(band(label, path.voters, path.low, path.high, rules),) if rows else (),
         help=f"With a chance of {100 - 100 * seen.rules.alpha:g} % the truth lies in the band all the time, however "
         "often one looks; so it is wider than the intervals of the other pages.",
         empty="No voter is closed yet.",

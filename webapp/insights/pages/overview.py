@@ -109,13 +109,13 @@ def _choices(votes: Selection) -> Section:
     rows, total = [], len(votes)
     for outcome, (key, label) in CHOICES.items():
         number = int((votes["choice"] == outcome).sum())
-        rows.append((key, label, number, number / total if total else None, number))
+        rows.append((label, number, number / total if total else None, number, key))
     columns = (
-        text("choice", "Key", "code"),
         text("label", "Choice"),
-        count("votes", "Votes", testid="votes-{0}"),
+        count("votes", "Votes", testid="votes-{4}"),
         percent("share", "Share"),
         bar("Share of all", total),
+        text("choice", "Key", "code"),
     )
     return Section("choices", "Votes by choice", Table("choices", columns, rows), half=True)
 

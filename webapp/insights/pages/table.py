@@ -27,7 +27,7 @@ class Column:
     """`n` a number, `wide` a bar, `head` the row's name, `code` its name as a program writes it, `says` a sentence."""
     draw: Callable[[Any], Bar | None] | None = None
     testid: str = ""
-    """{0} is the row's first value."""
+    """`{0}` stands for the row's first value, and so on."""
     link: Callable[[Any], str] | None = None
     shade: Callable[[Any], str] | None = None
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from webapp.insights.votes.reading import all_votes, votes_changed_since
+from webapp.insights.votes.reading import NOT_GIVEN_YET, all_votes, votes_changed_since
 from webapp.insights.votes.table import VoteTable
 
-POSITION = """
+POSITION = f"""
     SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint, 'arena_vote'::regclass::oid::bigint,
-        (SELECT max(changed_in) FROM arena_vote_deletion)
+        (SELECT max(changed_in) FROM arena_vote_deletion WHERE changed_in < {NOT_GIVEN_YET})
 """
 
 
@@ -40,9 +40,8 @@ def votes_now() -> VoteTable:
         if _position is None or _starts_anew(_position, position):
             _votes = _everything(_votes.state + 1)
         else:
-            changed = votes_changed_since(_position.before)
-            if len(changed["id"]):
-                _votes = _votes.with_rows(changed)
+            for columns in votes_changed_since(_position.before):
+                _votes = _votes.with_rows(columns)
         _position = position
         return _votes
 

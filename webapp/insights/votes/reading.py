@@ -30,27 +30,34 @@ ROWS = f"""
 """Whoever was shown another person's scene got it whole: they read it in the time between its end and their vote."""
 
 
+NOT_GIVEN_YET = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
+"""The first number of a transaction that none has yet."""
+
+
 def all_votes() -> Iterator[dict[str, np.ndarray]]:
     """All of them, ascending by id."""
-    last = 0
-    while True:
-        columns = _read(f"{ROWS} WHERE vote.id > {last:d} ORDER BY vote.id LIMIT {AT_ONCE:d}")
-        if len(columns["id"]):
+    return _pieces("true")
+
+
+def votes_changed_since(transaction: int) -> Iterator[dict[str, np.ndarray]]:
+    """Votes that this transaction or a later one wrote. Numbers that were not given yet come from a restored copy."""
+    return _pieces(f"vote.changed_in >= {transaction:d} AND vote.changed_in < {NOT_GIVEN_YET}")
+
+
+def _pieces(condition: str) -> Iterator[dict[str, np.ndarray]]:
+    last, full = 0, True
+    while full:
+        columns = _read(f"{ROWS} WHERE {condition} AND vote.id > {last:d} ORDER BY vote.id LIMIT {AT_ONCE:d}")
+        rows = len(columns["id"])
+        if rows:
             last = int(columns["id"][-1])
             yield columns
-        if len(columns["id"]) < AT_ONCE:
-            return
-
-
-def votes_changed_since(transaction: int) -> dict[str, np.ndarray]:
-    """Votes that this transaction or a later one wrote. Numbers that were not given yet come from a restored copy."""
-    ended = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
-    return _read(f"{ROWS} WHERE vote.changed_in >= {transaction:d} AND vote.changed_in < {ended}")
+        full = rows == AT_ONCE
 
 
 def _read(query: str) -> dict[str, np.ndarray]:
-    import pyarrow as pa
-    from pyarrow import csv  # here: 0.3 s that no other page needs
+    import pyarrow as pa  # here: 0.3 s that no other page needs
+    from pyarrow import csv
 
     text = io.BytesIO()
     with connection.cursor() as cursor:
