@@ -170,6 +170,7 @@ def _trained_left(page, site: Site) -> None:
 
 def _show(page, element: str) -> None:
     page.evaluate("id => document.getElementById(id).scrollIntoView({ block: 'start' })", element)
+    page.evaluate("window.scrollBy(0, -24)")  # not against the edge
 
 
 def _save(page, name: str, whole: bool = False) -> None:
