@@ -67,7 +67,7 @@ class ComparisonAdmin(ReadOnly):
 class VoteAdmin(ReadOnly):
     """All votes, the newest first."""
 
-    list_display = ["comparison", "choice", "left", "right", "dwell_ms", "withdrawn_at", "left_out", "created_at"]
+    list_display = ["scene", "choice", "left", "right", "dwell_ms", "withdrawn_at", "left_out", "created_at"]
     list_filter = ["choice", ("left_out", Values), "created_at"]
     list_select_related = ["comparison"]
     search_fields = ["comparison__title", "comment", "voter"]
@@ -91,6 +91,11 @@ class VoteAdmin(ReadOnly):
             request, f"{count_again(queryset.values_list('pk', flat=True), request.user)} votes count again."
         )
 
+    @admin.display(description="scene")
+    def scene(self, vote):
+        """Its title; the comparison's number would fill a phone."""
+        return vote.comparison.title
+
     @admin.display(description="left")
     def left(self, vote):
         """Who stood left."""
@@ -106,10 +111,15 @@ class VoteAdmin(ReadOnly):
 class PairWeightAdmin(admin.ModelAdmin):
     """How often who meets whom. The kinds are fixed; their weights are the operator's."""
 
-    list_display = ["__str__", "kind", "weight"]
+    list_display = ["code", "__str__", "weight"]
     list_editable = ["weight"]
     readonly_fields = ["kind"]
     formfield_overrides = {models.FloatField: {"widget": forms.NumberInput(attrs={"aria-label": "weight"})}}
     ordering = ["kind"]
     has_add_permission = ReadOnly.has_add_permission
     has_delete_permission = ReadOnly.has_delete_permission
+
+    @admin.display(description="kind", ordering="kind")
+    def code(self, weight):
+        """As the docs and the battles name it."""
+        return weight.kind

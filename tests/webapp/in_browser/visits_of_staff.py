@@ -33,7 +33,7 @@ def visits(addresses: Addresses) -> list[Visit]:
     ours = [
         Visit((name,), "as it is", lambda walker, route=route: walker.open(f"/{route}"))
         for name, route in addresses.routes.items()
-        if name.startswith("admin:") and not name.startswith(of_models) and name not in elsewhere
+        if name.startswith("admin:") and not name.startswith(of_models) and name not in elsewhere and "<" not in route
     ]
     return [*visit.all, *ours, *(page for model in addresses.models for page in _pages(model))]
 

@@ -62,8 +62,9 @@ def main() -> None:
             log_in(page, site)
             _save(page, "admin")
             for name, address in pages.items():
-                page.goto(address)
-                _save(page, f"admin-{name}", whole=True)
+                if page.request.get(address).headers["content-type"].startswith("text/html"):  # and no file to keep
+                    page.goto(address)
+                    _save(page, f"admin-{name}", whole=True)
     for picture in sorted(IMAGES.glob("*.png")):
         print(f"{picture.relative_to(ROOT)}  {picture.stat().st_size // 1000} kB")
 
@@ -169,6 +170,7 @@ def _trained_left(page, site: Site) -> None:
 
 def _show(page, element: str) -> None:
     page.evaluate("id => document.getElementById(id).scrollIntoView({ block: 'start' })", element)
+    page.evaluate("window.scrollBy(0, -24)")  # not against the edge
 
 
 def _save(page, name: str, whole: bool = False) -> None:
