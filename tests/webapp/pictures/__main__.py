@@ -36,6 +36,7 @@ LARGEST = 200_000
 TALLEST = 1800
 """Pixels of a page that is shown whole."""
 SAID = yaml.safe_load(pathlib.Path(__file__).with_name("replies.yaml").read_text())
+STATISTICS = {f"statistics-{name}": f"/admin/statistics/{name}/" for name in ("ratings", "scenes", "voters", "gate")}
 OF_DJANGO = {"index", "login", "logout", "password_change", "password_change_done", "autocomplete", "jsi18n"}
 OF_DJANGO |= {"view_on_site", "app_list"}
 
@@ -61,7 +62,7 @@ def main() -> None:
         with opened(browser, site, reduced_motion="reduce", **DESKTOP) as page:
             log_in(page, site)
             _save(page, "admin")
-            for name, address in pages.items():
+            for name, address in (pages | STATISTICS).items():
                 if page.request.get(address).headers["content-type"].startswith("text/html"):  # and no file to keep
                     page.goto(address)
                     _save(page, f"admin-{name}", whole=True)
