@@ -123,6 +123,8 @@ def test_openapi_document(visitor):
         "/api/statistics",
         "/api/battles",
         "/api/gate",
+        "/api/mine",
+        "/api/mine/{number}/withdraw",
         "/api/votes",
         "/api/votes/count",
     }

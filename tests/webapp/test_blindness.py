@@ -105,12 +105,16 @@ def test_cookies_hold_nothing_but_random_numbers(visitor, site):
 
 
 BATTLES = 200
-WORDS = ["a", "I", "on", "the", "door", "rain", "says", "slowly", "candle", "harbour", "remember", "whispering", "yes"]
+WORDS = (
+    ("a", "I", "on", "the", "door", "rain", "says", "so", "it", "was", "not", "yes"),
+    ("candlelight", "remembering", "whispering", "nevertheless", "unfortunately", "harbourmaster", "understood"),
+)
+"""Replies are of short words or of long ones: a rhythm that follows the words of one side shows then."""
 
 
 @dataclass
 class Erratic(Script):
-    """Another reply each time: 10 to 32 words in pieces of uneven sizes and at uneven times, by a fixed seed.
+    """Another reply each time: 10 to 28 words in pieces of uneven sizes and at uneven times, by a fixed seed.
 
     Both models draw from the same words, so that what they say tells nothing.
     """
@@ -119,7 +123,7 @@ class Erratic(Script):
     pieces: tuple[int, int] = (1, 5)
     """Characters, from and to."""
     character_s: float = 0.006
-    unsteady: float = 0.4
+    unsteady: float = 0.2
     """Share by which a piece comes sooner or later."""
     stalls: float = 0.02
     """Pieces before which the engine stops for 50 to 250 ms."""
@@ -129,7 +133,7 @@ class Erratic(Script):
         self.chance = random.Random(self.seed)
 
     def tokens(self) -> list[tuple[float, str]]:
-        rest = " ".join(self.chance.choices(WORDS, k=self.chance.randint(10, 32)))
+        rest = " ".join(self.chance.choices(self.chance.choice(WORDS), k=self.chance.randint(10, 28)))
         found = []
         while rest:
             size = self.chance.randint(*self.pieces)
@@ -143,8 +147,8 @@ class Erratic(Script):
 
 def unlike_models(seed: int) -> dict[str, Script]:
     """A base that is quick and even, in large pieces; an adapter that starts late, is slow, jerky, in small ones."""
-    base = Erratic(pieces=(4, 24), character_s=0.0015, unsteady=0.2, stalls=0, first_delay=0.02, seed=seed)
-    return {BASE: base, ALIAS: Erratic(first_delay=0.15, seed=seed + 1)}
+    base = Erratic(pieces=(4, 24), character_s=0.0015, unsteady=0.1, stalls=0, first_delay=0.02, seed=seed)
+    return {BASE: base, ALIAS: Erratic(first_delay=0.15, unsteady=0.3, seed=seed + 1)}
 
 
 def test_a_classifier_cannot_tell_the_sides_apart(site, engine):
@@ -168,7 +172,7 @@ def test_the_classifier_can_tell_them_apart(in_lock_step):
         battles.append(locked(*words) if in_lock_step else unpaced(*words))
         adapter_right.append(right == ALIAS)
     told = tell_apart(battles, adapter_right, seed=2)
-    assert told.chance < 0.001 and told.accuracy > (0.75 if in_lock_step else 0.99), told
+    assert told.chance < 0.001 and told.accuracy > (0.9 if in_lock_step else 0.99), told
 
 
 def arrivals(model: Script) -> list[tuple[float, str]]:

@@ -15,6 +15,7 @@ tests/webapp/test_blindness.py tries to tell the sides apart. No Django in here.
 """
 
 import asyncio
+import bisect
 import math
 import re
 import time
@@ -87,15 +88,17 @@ async def in_lock_step(left: AsyncIterator[str], right: AsyncIterator[str], rhyt
 
 
 class _Side:
-    """One stream being read: the words so far, when each arrived, and how it ended."""
+    """One stream being read: the words so far, when their pieces arrived, and how it ended."""
 
     def __init__(self, stream: AsyncIterator[str], arrival: asyncio.Condition):
         self.stream = stream
         self.arrival = arrival
         self.words: list[str] = []
-        self.times: list[float] = []
         self.characters: list[int] = [0]
         """In the first n words, for every n."""
+        self.times: list[float] = []
+        self.arrived: list[int] = []
+        """When pieces came, and how many characters there were then, those of a word that is not whole yet too."""
         self.ended = False
         self.error: Exception | None = None
 
@@ -105,6 +108,8 @@ class _Side:
         try:
             async with asyncio.timeout(time_limit), aclosing(self.stream) as stream:
                 async for text in stream:
+                    self.times.append(time.monotonic())
+                    self.arrived.append(self.total + len(text))
                     rest = self._take(rest + text)
                     async with self.arrival:
                         self.arrival.notify_all()
@@ -126,16 +131,22 @@ class _Side:
 
     def _add(self, word: str) -> None:
         self.words.append(word)
-        self.times.append(time.monotonic())
         self.characters.append(self.characters[-1] + len(word))
 
-    def in_hand(self, shown: int) -> int:
-        """Characters that arrived behind the first `shown` words."""
-        return self.characters[-1] - self.characters[min(shown, len(self.words))]
+    @property
+    def total(self) -> int:
+        """Characters so far."""
+        return self.arrived[-1] if self.arrived else 0
 
-    def speed(self, words: int) -> float:
-        """Mean seconds a character, over the first `words` words."""
-        return (self.times[words - 1] - self.times[0]) / (self.characters[words] - self.characters[1])
+    def has(self, lead: int, shown: int) -> bool:
+        """Whether a word follows the first `shown`, and `lead` characters do."""
+        return len(self.words) > shown and self.total - self.characters[shown] >= lead
+
+    def speed(self, characters: int) -> float:
+        """Mean seconds a character, over the first so many; 0 where they came at once."""
+        last = bisect.bisect_left(self.arrived, characters)
+        written = self.arrived[last] - self.arrived[0]
+        return (self.times[last] - self.times[0]) / written if written else 0.0
 
 
 async def _until(arrival: asyncio.Condition, sides: tuple[_Side, _Side], ready) -> None:
@@ -149,12 +160,12 @@ async def _until(arrival: asyncio.Condition, sides: tuple[_Side, _Side], ready) 
 
 def _may_begin(sides: tuple[_Side, _Side], lead: int) -> bool:
     """Whether showing may begin. A reply shorter than the lead sets no pace: then both are awaited whole."""
-    return all(side.in_hand(0) >= lead for side in sides) or all(side.ended for side in sides)
+    return all(side.has(lead, shown=0) for side in sides) or all(side.ended for side in sides)
 
 
 def _have_step(sides: tuple[_Side, _Side], shown: int, lead: int) -> bool:
     """Whether each side has `lead` characters more than is shown, or has ended."""
-    return all(side.ended or side.in_hand(shown) >= lead for side in sides)
+    return all(side.ended or side.has(lead, shown) for side in sides)
 
 
 def _to_the_beat(passed: float, beat: float) -> float:
@@ -167,11 +178,14 @@ def _tempo(sides: tuple[_Side, _Side], rhythm: Rhythm, tempo: float) -> float:
 
     Once one side has ended that does not change any more. A tempo that does is kept where it is not far too slow.
     """
-    common = min(len(side.words) for side in sides)
-    if common < 2 or not rhythm.shortest:
+    if not rhythm.shortest:
+        return 0.0
+    words = min(len(side.words) for side in sides)
+    characters = min(side.total for side in sides)
+    if not words:
         return tempo or rhythm.shortest
-    word = max(USUAL_WORD, *(side.characters[common] / common for side in sides))
-    wanted = rhythm.slack * word * max(side.speed(common) for side in sides)
+    word = max(USUAL_WORD, *(side.characters[words] / words for side in sides))
+    wanted = rhythm.slack * word * max(side.speed(characters) for side in sides)
     if wanted <= tempo < wanted * rhythm.ratio**2:
         return tempo
     number = max(0, math.ceil(math.log(wanted / rhythm.shortest, rhythm.ratio))) if wanted else 0

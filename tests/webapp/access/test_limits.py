@@ -12,7 +12,8 @@ from tests.webapp.conftest import EXPORT_KEY, ROOT
 from tests.webapp.in_browser.steps import begin
 from tests.webapp.started import running
 
-LIMITS = "start/voter=3,start/address=7,write/voter=1,vote/voter=2,api/address=4,act/voter=100,login/address=2"
+LIMITS = "start/voter=3,start/address=7,write/voter=1,vote/voter=2,api/address=4,act/voter=100,login/address=2,"
+LIMITS += "signup/address=1"
 ADDRESSES = (f"198.51.100.{number}" for number in itertools.count(1))
 
 
@@ -85,6 +86,12 @@ def test_no_word_of_a_scene_of_ones_own_is_lost(hasty, site):
     assert 'data-code="too_fast"' in page.text and 'value="Night Ferry"' in page.text
     assert page.headers["Retry-After"] and page.headers["Cache-Control"] == "no-store"
     assert len(site.rows("SELECT * FROM arena_comparison")) == 4
+
+
+def test_accounts_are_not_made_by_the_dozen(hasty):
+    form = {"username": "a b", "password1": "", "password2": ""}
+    assert [hasty.submit("/account/sign-up/", **form).status_code for _ in range(2)] == [400, 429]
+    assert [hasty.submit("/account/log-in/", **form).status_code for _ in range(3)] == [400, 400, 429]
 
 
 def test_votes(hasty, site):
