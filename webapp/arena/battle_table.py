@@ -13,10 +13,12 @@ from collections.abc import AsyncIterator, Iterator
 import psycopg2
 from django.db import connection
 
-ROWS = """
+WINNER = """CASE choice WHEN 'left' THEN 'model_a' WHEN 'right' THEN 'model_b' WHEN 'tie' THEN 'tie'
+            ELSE 'tie (bothbad)' END"""
+"""FastChat's word for the choice; model a is the one that stood left."""
+ROWS = f"""
     SELECT vote.number, comparison.id AS question_id, model_left AS model_a, model_right AS model_b,
-        CASE choice WHEN 'left' THEN 'model_a' WHEN 'right' THEN 'model_b' WHEN 'tie' THEN 'tie'
-            ELSE 'tie (bothbad)' END AS winner,
+        {WINNER} AS winner,
         coalesce(vote.voter::text, 'program') AS judge, turn.number AS turn, true AS anony, 'unknown' AS language,
         extract(epoch FROM vote.created_at) AS tstamp, 'left' AS side_shown, array_to_string(tags, '|') AS tags,
         pair, names_maker, dwell_ms, array_to_string(reasons, '|') AS reasons,
@@ -29,26 +31,26 @@ ROWS = """
     ORDER BY vote.number
 """
 PIECE = 1 << 18
-PARQUET_BLOCK = 8 << 20
+PARQUET_BLOCK = 2 << 20
 """Bytes of CSV that become one row group."""
 
 
 async def csv_pieces() -> AsyncIterator[bytes]:
     """The table with a line of names, as CSV (RFC 4180, UTF-8)."""
-    async with _copied() as file:
-        while piece := await _in_thread(file.read, PIECE):
+    async with copied(ROWS, "HEADER") as file:
+        while piece := await in_thread(file.read, PIECE):
             yield piece
 
 
 async def parquet_pieces() -> AsyncIterator[bytes]:
     """The same as Parquet."""
-    async with _copied() as file:
+    async with copied(ROWS, "HEADER") as file:
         pieces = _as_parquet(file)
-        while (piece := await _in_thread(next, pieces, None)) is not None:
+        while (piece := await in_thread(next, pieces, None)) is not None:
             yield piece
 
 
-async def _in_thread(function, *arguments):
+async def in_thread(function, *arguments):
     """The function's result. Who is cancelled waits for it too: nobody may close a file that a thread reads from."""
     working = asyncio.ensure_future(asyncio.to_thread(function, *arguments))
     try:
@@ -59,10 +61,10 @@ async def _in_thread(function, *arguments):
 
 
 @contextlib.asynccontextmanager
-async def _copied() -> AsyncIterator[io.FileIO]:
-    """The end of a pipe at which the CSV comes out. Whoever stops reading stops PostgreSQL."""
+async def copied(rows: str, options: str) -> AsyncIterator[io.FileIO]:
+    """The end of a pipe at which the CSV of a query's rows comes out. Whoever stops reading stops PostgreSQL."""
     end, start = os.pipe()
-    copying = asyncio.ensure_future(asyncio.to_thread(_copy, start))
+    copying = asyncio.ensure_future(asyncio.to_thread(_copy, rows, options, start))
     left = False
     try:
         with os.fdopen(end, "rb", buffering=0) as file:
@@ -76,13 +78,13 @@ async def _copied() -> AsyncIterator[io.FileIO]:
             await copying  # raises what PostgreSQL said: the file must not look whole then
 
 
-def _copy(start: int) -> None:
+def _copy(rows: str, options: str, start: int) -> None:
     """Runs in a thread of its own, on a connection of its own: one whose reader left early is of no use to others."""
     with (
         os.fdopen(start, "wb") as file,
         contextlib.closing(psycopg2.connect(**connection.get_connection_params())) as own,
     ):
-        own.cursor().copy_expert(f"COPY ({ROWS}) TO STDOUT WITH (FORMAT csv, HEADER)", file)
+        own.cursor().copy_expert(f"COPY ({rows}) TO STDOUT WITH (FORMAT csv, {options})", file)
 
 
 def _as_parquet(file: io.FileIO) -> Iterator[bytes]:

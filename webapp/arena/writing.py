@@ -1,6 +1,7 @@
 """Having both replies written: asked at the same moment, released in lock-step, stored only when both are whole."""
 
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import replace
 
@@ -18,6 +19,9 @@ from webapp.arena.story import messages, story
 FOR_PEOPLE = Rhythm()
 FOR_PROGRAMS = Rhythm(beat=0, shortest=0, longest=0)
 """A program gets both replies at once, at the end: there is no timing to hide and nobody to read along."""
+
+THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="database")
+"""For what streams ask the database, a few milliseconds each: as many as there are connections in the pool."""
 
 
 async def write(turn: Turn, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIterator[Step]:
@@ -53,7 +57,7 @@ async def write(turn: Turn, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIterator[Step]:
 
 
 async def in_database(function, *arguments):
-    """Run a function that uses the database, and let its connection go: a stream must not hold one while it waits."""
+    """Run a function that uses the database, and let go of connection and thread: a stream waits without either."""
 
     def call():
         try:
@@ -61,7 +65,7 @@ async def in_database(function, *arguments):
         finally:
             close_old_connections()
 
-    return await sync_to_async(call)()
+    return await sync_to_async(call, thread_sensitive=False, executor=THREADS)()
 
 
 def _questions(turn: Turn) -> list[Reply]:
