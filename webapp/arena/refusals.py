@@ -62,7 +62,7 @@ class RefusalMiddleware:
 def refused(request, refusal: Refusal):
     """The answer that tells a person about `refusal`."""
     context = {"refusal": refusal}
-    if request.htmx:
+    if getattr(request, "htmx", False):  # what is refused early never met the middleware that sets it
         response = render(request, "arena/parts/notice.html", context, status=refusal.status)
         response["HX-Retarget"] = "#notice"
         response["HX-Reswap"] = "innerHTML"

@@ -36,3 +36,15 @@ def test_no_upload(visitor):
     files = {"post": ("scene.txt", LARGE)}
     page = visitor.post("/write/", files=files, headers={"X-CSRFToken": visitor.token()})
     assert page.status_code == 413
+
+
+def test_a_host_that_is_not_ours(visitor):
+    page = visitor.get("/", headers={"Host": "elsewhere.example"})
+    assert page.status_code == 400
+    assert 'data-code="bad_request"' in page.text and "That was not understood" in page.text
+
+
+def test_a_page_that_only_takes_forms_says_so(visitor):
+    page = visitor.get("/surprise/")
+    assert (page.status_code, page.headers["Allow"]) == (405, "POST")
+    assert 'data-code="wrong_method"' in page.text and "Back to the scenes" in page.text
