@@ -85,7 +85,7 @@ class VoteTable:
         """With these rows, new ones or such as replace what bears their id. This table stays as it is.
 
         Args:
-            rows: in any order; each id once counts, the first one.
+            rows: in any order, no id twice.
         """
         books = {name: dict(self._places.get(name, {})) for name in ("voters", "models", "tag_sets")}
         coded = {
