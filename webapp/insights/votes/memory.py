@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from django.db import connection
 
-from webapp.insights.votes.reading import NOT_GIVEN_YET, all_votes, votes_changed_since
+from webapp.insights.votes.reading import NOT_GIVEN_YET, with_all_votes, with_votes_changed_since
 from webapp.insights.votes.table import VoteTable
 
 POSITION = f"""
@@ -38,10 +38,9 @@ def votes_now() -> VoteTable:
         # Asked for before the rows: what is written in between is read twice, never missed.
         position = _look()
         if _position is None or _starts_anew(_position, position):
-            _votes = _everything(_votes.state + 1)
+            _votes = with_all_votes(VoteTable.empty(_votes.state + 1))
         else:
-            for columns in votes_changed_since(_position.before):
-                _votes = _votes.with_rows(columns)
+            _votes = with_votes_changed_since(_votes, _position.before)
         _position = position
         return _votes
 
@@ -56,10 +55,3 @@ def _starts_anew(then: Position, now: Position) -> bool:
     """Deletions by transactions that had not ended when we looked may have come to light only now."""
     deleted = now.deleted is not None and now.deleted >= then.before
     return deleted or now.before < then.before or now.table != then.table
-
-
-def _everything(state: int) -> VoteTable:
-    votes = VoteTable.empty(state)
-    for columns in all_votes():
-        votes = votes.with_rows(columns)
-    return votes

@@ -1,73 +1,106 @@
 """Votes out of PostgreSQL, as columns.
 
-In: a condition. Out: NumPy columns for `VoteTable.with_rows`, at most so many votes at a time. PostgreSQL copies the
+In: what has changed since when. Out: NumPy columns for `VoteTable.with_rows`, piece by piece. PostgreSQL copies the
 rows out as CSV and Arrow reads that: a million votes take seconds, where Django's rows would take a minute.
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import numpy as np
 from django.db import connection
 
-from webapp.insights.votes.table import BETWEEN_TAGS, CHOICES, COLUMNS, WORDS, reasons_as_bits
+from webapp.insights.votes.table import BETWEEN_TAGS, CHOICES, COLUMNS, WORDS, Rows, VoteTable, reasons_as_bits
 
-AT_ONCE = 100_000
-"""Rows: some 20 MB of CSV."""
+PIECE = 8 << 20
+"""Bytes of CSV that become columns at one time."""
+
+
+def _one_line(text: str) -> str:
+    """So that every line of the CSV is a row."""
+    return f"translate({text}, E'\\r\\n', '  ')"
+
+
 ROWS = f"""
-    SELECT vote.id, vote.turn_id AS battle, vote.voter, model_left AS left, model_right AS right, choice,
-        extract(epoch FROM vote.created_at) AS at, array_to_string(tags, '{BETWEEN_TAGS}') AS tags,
-        array_to_string(reasons, ',') AS reasons,
-        length(reply_left) AS characters_left, length(reply_right) AS characters_right,
-        seconds_left, seconds_right, first_token_left, first_token_right, dwell_ms / 1000.0 AS dwell_s,
+    SELECT vote.id, vote.turn_id, vote.voter, {_one_line("model_left")}, {_one_line("model_right")}, choice,
+        extract(epoch FROM vote.created_at), {_one_line(f"array_to_string(tags, '{BETWEEN_TAGS}')")},
+        array_to_string(reasons, ','), length(reply_left), length(reply_right),
+        seconds_left, seconds_right, first_token_left, first_token_right, dwell_ms / 1000.0,
         CASE WHEN comparison.voter = vote.voter AND claimed_at IS NOT NULL
-            THEN extract(epoch FROM vote.created_at - claimed_at) ELSE dwell_ms / 1000.0 END AS read_s,
-        CASE WHEN withdrawn_at IS NOT NULL THEN 1 WHEN left_out <> '' THEN 2 ELSE 0 END AS standing
+            THEN extract(epoch FROM vote.created_at - claimed_at) ELSE dwell_ms / 1000.0 END,
+        CASE WHEN withdrawn_at IS NOT NULL THEN 1 WHEN left_out <> '' THEN 2 ELSE 0 END
     FROM arena_vote vote
     JOIN arena_comparison comparison ON comparison.id = vote.comparison_id
     JOIN arena_turn turn ON turn.id = vote.turn_id
 """
-"""Whoever was shown another person's scene got it whole: they read it in the time between its end and their vote."""
-
+"""In the order of COLUMNS. Whoever was shown another person's scene got it whole: they read it in the time between its
+end and their vote."""
 
 NOT_GIVEN_YET = "pg_snapshot_xmax(pg_current_snapshot())::text::bigint"
 """The first number of a transaction that none has yet."""
 
 
-def all_votes() -> Iterator[dict[str, np.ndarray]]:
-    """All of them, ascending by id."""
-    return _pieces("true")
+def with_all_votes(votes: VoteTable) -> VoteTable:
+    """The table with all votes there are."""
+    return _with(votes, ROWS)
 
 
-def votes_changed_since(transaction: int) -> Iterator[dict[str, np.ndarray]]:
-    """Votes that this transaction or a later one wrote. Numbers that were not given yet come from a restored copy."""
-    return _pieces(f"vote.changed_in >= {transaction:d} AND vote.changed_in < {NOT_GIVEN_YET}")
+def with_votes_changed_since(votes: VoteTable, transaction: int) -> VoteTable:
+    """The table with what this transaction or a later one wrote; itself where that is nothing.
+
+    Numbers that were not given yet come from a restored copy.
+    """
+    return _with(votes, f"{ROWS} WHERE changed_in >= {transaction:d} AND changed_in < {NOT_GIVEN_YET}")
 
 
-def _pieces(condition: str) -> Iterator[dict[str, np.ndarray]]:
-    last, full = 0, True
-    while full:
-        columns = _read(f"{ROWS} WHERE {condition} AND vote.id > {last:d} ORDER BY vote.id LIMIT {AT_ONCE:d}")
-        rows = len(columns["id"])
-        if rows:
-            last = int(columns["id"][-1])
-            yield columns
-        full = rows == AT_ONCE
+class _Pieces(io.RawIOBase):
+    """What PostgreSQL writes to. Whole lines are handed on as soon as there are many."""
+
+    def __init__(self, take: Callable[[bytes], None]):
+        super().__init__()
+        self._take = take
+        self._text = bytearray()
+
+    def writable(self) -> bool:
+        """Yes."""
+        return True
+
+    def write(self, text: bytes) -> int:
+        """More of it."""
+        self._text += text
+        if len(self._text) >= PIECE:
+            end = self._text.rindex(b"\n") + 1
+            self._take(bytes(self._text[:end]))
+            del self._text[:end]
+        return len(text)
+
+    def finish(self) -> None:
+        """Nothing more comes."""
+        if self._text:
+            self._take(bytes(self._text))
 
 
-def _read(query: str) -> dict[str, np.ndarray]:
+def _with(votes: VoteTable, query: str) -> VoteTable:
+    def take(text: bytes) -> None:
+        nonlocal votes
+        votes = votes.with_rows(_columns(text))
+
+    pieces = _Pieces(take)
+    with connection.cursor() as cursor:
+        cursor.copy_expert(f"COPY ({query}) TO STDOUT WITH (FORMAT csv)", pieces)
+    pieces.finish()
+    return votes
+
+
+def _columns(text: bytes) -> Rows:
     import pyarrow as pa  # here: 0.3 s that no other page needs
     from pyarrow import csv
 
-    text = io.BytesIO()
-    with connection.cursor() as cursor:
-        cursor.copy_expert(f"COPY ({query}) TO STDOUT WITH (FORMAT csv, HEADER)", text)
     texts = {name: pa.string() for name in (*WORDS, "choice", "reasons")}
     kinds = {name: pa.from_numpy_dtype(kind) for name, kind in COLUMNS.items()}
     table = csv.read_csv(
-        io.BytesIO(text.getbuffer()),
-        read_options=csv.ReadOptions(use_threads=False),
-        parse_options=csv.ParseOptions(newlines_in_values=True),
+        io.BytesIO(text),
+        read_options=csv.ReadOptions(use_threads=False, column_names=list(COLUMNS)),
         convert_options=csv.ConvertOptions(column_types=kinds | texts),
     )
     columns = {name: table[name] for name in COLUMNS}

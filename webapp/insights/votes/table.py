@@ -41,6 +41,8 @@ COLUMNS = {
     "read_s": np.float32,  # from the first word shown to the vote
     "standing": np.int8,
 }
+Rows = dict[str, np.ndarray | tuple[np.ndarray, np.ndarray]]
+"""The columns of COLUMNS; those in WORDS as a pair: the distinct words, and each row's place among them."""
 WORDS = {"voter": "voters", "left": "models", "right": "models", "tags": "tag_sets"}
 """Columns that hold places in a book, and its name."""
 
@@ -79,11 +81,11 @@ class VoteTable:
         """Of the columns."""
         return sum(column.nbytes for column in self.columns.values())
 
-    def with_rows(self, rows: dict[str, np.ndarray | tuple[np.ndarray, np.ndarray]]) -> "VoteTable":
+    def with_rows(self, rows: Rows) -> "VoteTable":
         """With these rows, new ones or such as replace what bears their id. This table stays as it is.
 
         Args:
-            rows: the columns of COLUMNS; those in WORDS as a pair: the distinct words, and each row's place among them.
+            rows: in any order, no id twice.
         """
         books = {name: dict(self._places.get(name, {})) for name in ("voters", "models", "tag_sets")}
         coded = {
