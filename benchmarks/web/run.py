@@ -29,9 +29,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=60, help="that people visit the site (default: %(default)s)")
     parser.add_argument("--votes", type=int, default=2000, help="of the vote burst (default: %(default)s)")
     options = parser.parse_args()
-    print(
-        f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; PostgreSQL, one uvicorn process"
-    )
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
+    print(f"{machine}; PostgreSQL, {PROCESSES} processes of the site, one for the streams and the million votes")
     with running_site(READING_WORDS_PER_S, PROCESSES) as site:
         claims = asyncio.run(pages(site, options.seconds))
     with running_site(1e6, PROCESSES) as site:
