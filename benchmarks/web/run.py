@@ -101,7 +101,9 @@ async def streams(site: RunningSite) -> list[tuple[bool, str]]:
     for person in people:
         await person.__aexit__()
     each = (most - before) / at_once / 1000
-    print(f"\n{at_once} open streams: {before / 1e6:.0f} MB before, {most / 1e6:.0f} MB at most, {each:.0f} kB a stream")
+    print(
+        f"\n{at_once} open streams: {before / 1e6:.0f} MB before, {most / 1e6:.0f} MB at most, {each:.0f} kB a stream"
+    )
     return [
         (at_once == STREAMS, f"{at_once} streams open at once, of {STREAMS}"),
         (not timings.wrong, f"{STREAMS} streams: {len(timings.wrong)} wrong answers {timings.wrong[:1]}"),
