@@ -64,6 +64,13 @@ def test_many_rows_come_in_order_and_whole(staff, site, form):
     assert len(numbers) == 60_000 and numbers == sorted(numbers)
 
 
+def test_parquet_has_few_row_groups(staff, site):
+    """Of each the writer keeps a description until the end: with thousands of them memory grows with the rows."""
+    insert_votes(site, BASE, VERSION, "left", "anybody", ["Noir"], 0, copies=20_000)
+    file = staff.get("/api/battles?format=parquet").content
+    assert pyarrow.parquet.ParquetFile(pyarrow.BufferReader(file)).num_row_groups < 10
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_no_votes(staff, form):
     assert (table(staff, form).num_rows, table(staff, form).column_names) == (0, COLUMNS)

@@ -31,7 +31,7 @@ ROWS = f"""
     ORDER BY vote.number
 """
 PIECE = 1 << 18
-PARQUET_BLOCK = 2 << 20
+PARQUET_BLOCK = 1 << 20
 """Bytes of CSV that become one row group."""
 
 
@@ -108,8 +108,10 @@ def _as_parquet(file: io.FileIO) -> Iterator[bytes]:
         "reasons",
     )
     types |= dict.fromkeys(texts, pa.string())
+    # A pipe gives what is there, mostly little; a row group must not be that small, since its description stays in memory.
+    blocks = io.BufferedReader(file, PARQUET_BLOCK)
     reader = csv.open_csv(
-        pa.PythonFile(file, mode="r"),
+        pa.PythonFile(blocks, mode="r"),
         read_options=csv.ReadOptions(block_size=PARQUET_BLOCK, use_threads=False),
         convert_options=csv.ConvertOptions(column_types=types, true_values=["t"], false_values=["f"]),
     )
