@@ -108,7 +108,7 @@ def _as_parquet(file: io.FileIO) -> Iterator[bytes]:
         "reasons",
     )
     types |= dict.fromkeys(texts, pa.string())
-    # A pipe gives what is there, mostly little; a row group must not be that small, since its description stays in memory.
+    # A pipe gives what is there, mostly little; row groups must not be that small: their descriptions stay in memory.
     blocks = io.BufferedReader(file, PARQUET_BLOCK)
     reader = csv.open_csv(
         pa.PythonFile(blocks, mode="r"),

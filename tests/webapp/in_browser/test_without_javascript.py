@@ -19,18 +19,19 @@ def test_it_works(browser, site, engine):
         page.get_by_test_id("vote-tie").click()
         page.get_by_test_id("reason-left.prose").check()
         page.get_by_test_id("show").click()
-        assert page.get_by_test_id("reveal").count() == 1
+        page.get_by_test_id("reveal").wait_for()
         page.get_by_test_id("nav-mine").click()
         page.get_by_test_id("withdraw").click()
         page.get_by_test_id("confirm").click()
-        assert page.get_by_test_id("withdrawn").count() == 1
+        page.get_by_test_id("withdrawn").wait_for()
     assert site.rows("SELECT reasons, withdrawn_at IS NULL FROM arena_vote") == [(["left.prose"], False)]
 
 
 def test_what_fails_is_told_and_can_be_tried_again(browser, site, engine):
     with opened(browser, site, java_script_enabled=False) as page:
         page.goto("/")
-        page.get_by_test_id("tag-western").click()
+        with page.expect_navigation():
+            page.get_by_test_id("tag-western").click()
         assert page.locator(".card").count() == 1
         engine.down = True
         page.get_by_test_id("begin-water-rights").click()
@@ -39,7 +40,7 @@ def test_what_fails_is_told_and_can_be_tried_again(browser, site, engine):
         page.get_by_test_id("retry").click()
         engine.scripts[ALIAS].break_after = 5
         page.get_by_test_id("replies-at-once").click()
-        assert page.get_by_test_id("failed").count() == 1
+        page.get_by_test_id("failed").wait_for()
         engine.reset()
         page.get_by_test_id("retry").click()
         page.get_by_test_id("replies-at-once").click()
