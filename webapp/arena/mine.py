@@ -14,6 +14,7 @@ from django.utils import timezone
 from webapp.arena.accounts import account_of_voter, close
 from webapp.arena.models import Account, Comparison, Invitation, State, Turn, Vote
 from webapp.arena.refusals import Refusal
+from webapp.arena.voting import hold_all_of
 
 ERASED = "(erased)"
 """Stands where a scene's own title was."""
@@ -77,7 +78,7 @@ def erase(voter: uuid.UUID) -> Erased:
     A comparison that others have voted on too stays as it is where it holds no word of the person: a scene of the
     library with the library's opening. An account goes with its name and password. Nothing can be undone.
     """
-    own = Comparison.objects.filter(voter=voter)
+    own = Comparison.objects.filter(pk__in=hold_all_of(voter))
     written = Turn.objects.filter(comparison=OuterRef("pk")).exclude(post="")
     others = Vote.objects.filter(comparison=OuterRef("pk")).exclude(voter=voter)
     gone = own.filter(Q(scene="") | Exists(written) | ~Exists(others))
