@@ -19,6 +19,16 @@ STORE = """
 """
 
 
+SECRET = "correct horse battery"
+
+
+@pytest.fixture
+def site(site):
+    """The site without accounts but the operator's."""
+    site.rows("DELETE FROM arena_account; DELETE FROM auth_user WHERE NOT is_staff")
+    return site
+
+
 @pytest.fixture
 def written(visitor) -> str:
     """The address of a comparison of the visitor's, ready to be voted on."""
@@ -63,6 +73,12 @@ def wait_for(site, many: int) -> None:
         time.sleep(0.02)
 
 
+def sign_up(visitor) -> str:
+    """The number of the account."""
+    visitor.submit("/account/sign-up/", username="mira", password1=SECRET, password2=SECRET)
+    return number(visitor)
+
+
 def store_vote(cursor, address: str, voter: str) -> None:
     cursor.execute("SELECT pg_advisory_xact_lock(%s)", (LOCK,))
     cursor.execute(STORE, (voter, key(address)))
@@ -90,3 +106,31 @@ def test_replies_that_are_complete_while_all_is_erased(visitor, site, pool):
         assert erased.result().status_code == 200
         assert steps.result()[-1].name == "failed"
     assert site.rows("SELECT state, reply_left, reply_right FROM arena_turn") == [("erased", "", "")]
+
+
+def test_votes_are_joined_while_one_is_cast(visitor, site, written, pool):
+    """Logging in brings the vote along that was being stored: neither waits for the other for ever."""
+    who = number(visitor)
+    with site.visitor() as elsewhere:
+        account = sign_up(elsewhere)
+    with held(site, written) as vote:
+        logged_in = pool.submit(visitor.submit, "/account/log-in/", username="mira", password=SECRET, bring="on")
+        wait_for(site, 1)
+        store_vote(vote, written, who)
+    assert logged_in.result().headers["Location"] == "/mine/" and number(visitor) == account
+    for table in ("arena_vote", "arena_comparison"):
+        assert site.rows(f"SELECT voter::text = %s FROM {table}", account) == [(True,)]
+
+
+def test_another_password_is_set_while_a_vote_is_cast(visitor, site, pool):
+    before = sign_up(visitor)
+    address = visitor.begin()
+    visitor.steps(address)
+    new = {"new_password1": "another long secret", "new_password2": "another long secret"}
+    with held(site, address) as vote:
+        changed = pool.submit(visitor.submit, "/account/password/", old_password=SECRET, **new)
+        wait_for(site, 1)
+        store_vote(vote, address, before)
+    assert changed.result().headers["Location"] == "/mine/" and number(visitor) != before
+    for table in ("arena_vote", "arena_comparison"):
+        assert site.rows(f"SELECT voter::text = %s FROM {table}", number(visitor)) == [(True,)]

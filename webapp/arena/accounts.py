@@ -8,12 +8,12 @@ import uuid
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.postgres.functions import RandomUUID
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce, Now
 
 from webapp.arena.models import Account, Comparison, Invitation, Vote
-from webapp.arena.voting import ONE_AT_A_TIME
+from webapp.arena.voting import hold_all_of
 
 
 def account_of(user) -> Account | None:
@@ -47,7 +47,8 @@ def join(account: Account, anonymous: uuid.UUID) -> None:
     One vote a battle and voter: where both have voted on the same replies the account's vote stays. The other one is
     withdrawn and belongs to nobody any more, since it would be one person's second vote.
     """
-    _hold_votes()
+    held = hold_all_of(anonymous)
+    account.refresh_from_db()  # it may have been given another number meanwhile
     if account_of_voter(anonymous) is not None:
         return
     both = Vote.objects.filter(comparison=OuterRef("comparison"), voter=account.voter)
@@ -56,16 +57,19 @@ def join(account: Account, anonymous: uuid.UUID) -> None:
     )
     invited = Invitation.objects.filter(comparison=OuterRef("comparison"), voter=account.voter)
     Invitation.objects.filter(Exists(invited), voter=anonymous).delete()
-    _hand_over(anonymous, account.voter)
+    _hand_over(anonymous, account.voter, held)
 
 
 @transaction.atomic
 def renumber(account: Account) -> uuid.UUID:
     """Another number for the account and all that is its own: cookies of other browsers lead nowhere from now on."""
-    _hold_votes()
-    before, account.voter = account.voter, uuid.uuid4()
-    account.save(update_fields=["voter"])
-    _hand_over(before, account.voter)
+    before = account.voter
+    held = hold_all_of(before)
+    account.refresh_from_db()
+    if account.voter == before:  # else it was just given another one, in another browser
+        account.voter = uuid.uuid4()
+        account.save(update_fields=["voter"])
+        _hand_over(before, account.voter, held)
     return account.voter
 
 
@@ -74,12 +78,8 @@ def close(voter: uuid.UUID) -> None:
     User.objects.filter(account__voter=voter, is_staff=False).delete()
 
 
-def _hand_over(before: uuid.UUID, after: uuid.UUID) -> None:
-    for kind in (Vote, Comparison, Invitation):
+def _hand_over(before: uuid.UUID, after: uuid.UUID, held: list[uuid.UUID]) -> None:
+    """All votes and invitations, and the comparisons that are held: others may be in the hands of who waits for us."""
+    Comparison.objects.filter(pk__in=held).update(voter=after)
+    for kind in (Vote, Invitation):
         kind.objects.filter(voter=before).update(voter=after)
-
-
-def _hold_votes() -> None:
-    """Nobody votes meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
