@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from webapp.arena.accounts import account_of_voter, close
@@ -81,10 +81,11 @@ def erase(voter: uuid.UUID) -> Erased:
     own = Comparison.objects.filter(pk__in=hold_all_of(voter))
     written = Turn.objects.filter(comparison=OuterRef("pk")).exclude(post="")
     others = Vote.objects.filter(comparison=OuterRef("pk")).exclude(voter=voter)
-    gone = own.filter(Q(scene="") | Exists(written) | ~Exists(others))
-    turns = Turn.objects.filter(comparison__in=list(gone.values_list("pk", flat=True)))
-    turns.update(state=State.ERASED, failure="", post="", reply_left="", reply_right="")
+    gone = list(own.filter(Q(scene="") | Exists(written) | ~Exists(others)).values_list("pk", flat=True))
+    texts = Turn.objects.filter(comparison__in=gone)
+    texts.update(state=State.ERASED, failure="", post="", reply_left="", reply_right="")
     own.filter(scene="").update(title=ERASED, tags=[], player="", character="", posts=[])
+    Vote.objects.filter(comparison__in=gone).update(left_out=F("left_out"))  # others': read again, without the tags
     Invitation.objects.filter(voter=voter).delete()
     close(voter)
     votes = Vote.objects.filter(voter=voter)
