@@ -109,6 +109,31 @@ def test_another_account_s_votes_are_not_taken(visitor, site):
     assert votes_shown(visitor) == 0
 
 
+def test_a_cookie_from_before_leads_to_nothing_of_the_account(visitor, site):
+    """Whoever planted it in the browser, or read it there, has nobody's number when the account is made."""
+    voted(visitor)
+    planted = visitor.cookies["bardloop_voter"]
+    sign_up(visitor, bring="on")
+    assert votes_shown(visitor) == 1
+    with site.visitor() as thief:
+        thief.cookies.set("bardloop_voter", planted)
+        stored = thief.get("/mine/data.json").json()
+        assert stored["account"] is None and stored["votes"] == stored["comparisons"] == []
+        assert "0 votes withdrawn" in thief.submit("/mine/erase/").text
+    assert votes_shown(visitor) == 1 and "logged in as" in visitor.get("/mine/").text
+
+
+def test_an_account_s_cookie_alone_neither_reads_nor_erases_it(visitor, site):
+    voted(visitor)
+    sign_up(visitor, bring="on")
+    with site.visitor() as thief:
+        thief.cookies.set("bardloop_voter", visitor.cookies["bardloop_voter"])
+        for answer in (thief.get("/mine/data.json"), thief.get("/mine/erase/"), thief.submit("/mine/erase/")):
+            assert answer.status_code == 403 and 'data-code="log_in_first"' in answer.text
+            assert 'href="/account/log-in/"' in answer.text and "mira" not in answer.text
+    assert votes_shown(visitor) == 1 and visitor.get("/mine/data.json").json()["account"]["name"] == "mira"
+
+
 def test_log_out(visitor, site):
     voted(visitor)
     sign_up(visitor, bring="on")

@@ -34,10 +34,14 @@ def may_bring(voter: uuid.UUID) -> bool:
 
 @transaction.atomic
 def open_account(user: AbstractBaseUser, brings: uuid.UUID | None) -> Account:
-    """The account of a new user; what was done as `brings` is theirs from now on."""
-    if brings and account_of_voter(brings) is None:
-        return Account.objects.create(user=user, voter=brings)
-    return Account.objects.create(user=user)
+    """The account of a new user; what was done as `brings` is theirs from now on.
+
+    Its number is always a new one: whoever planted or read the browser's cookie has nothing of the account.
+    """
+    account = Account.objects.create(user=user)
+    if brings:
+        join(account, brings)
+    return account
 
 
 @transaction.atomic
