@@ -174,9 +174,24 @@ def test_erasing_takes_the_account_along(visitor, site):
     sign_up(visitor, bring="on")
     stored = visitor.get("/mine/data.json").json()
     assert stored["account"]["name"] == "mira" and len(stored["votes"]) == 1
-    assert "1 vote withdrawn" in visitor.submit("/mine/erase/").text
+    page = visitor.submit("/mine/erase/").text
+    assert "1 vote withdrawn" in page and "staff-stays" not in page
     assert site.rows("SELECT count(*) FROM auth_user WHERE NOT is_staff") == [(0,)]
     assert votes_shown(visitor) == 0 and log_in(visitor).status_code == 400
+
+
+def test_who_became_staff_keeps_the_log_in_only(visitor, site):
+    voted(visitor)
+    sign_up(visitor, bring="on")
+    site.rows("UPDATE auth_user SET is_staff = true WHERE username = 'mira'")
+    try:
+        page = visitor.submit("/mine/erase/").text
+        assert "1 vote withdrawn" in page and 'data-testid="staff-stays"' in page
+        assert site.rows("SELECT count(*) FROM arena_account") == [(0,)]
+        assert visitor.get("/admin/").status_code == 200
+        assert visitor.get("/mine/data.json").json()["account"] is None
+    finally:
+        site.rows("DELETE FROM arena_account; DELETE FROM auth_user WHERE username = 'mira'")
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from webapp.arena.voting import hold_all_of
 
 
 def account_of(user) -> Account | None:
-    """The account of who is logged in; None for staff and strangers."""
+    """The account of who is logged in; None for strangers, and for staff who never voted with one."""
     return Account.objects.filter(user=user.pk).select_related("user").first() if user.is_authenticated else None
 
 
@@ -77,9 +77,15 @@ def renumber(account: Account) -> uuid.UUID:
     return account.voter
 
 
-def close(voter: uuid.UUID) -> None:
-    """Remove the account of `voter`, if there is one, with its name and password. Its votes are not looked at."""
+def close(voter: uuid.UUID) -> bool:
+    """Remove the account of `voter`, if there is one, with its name and password. Its votes are not looked at.
+
+    Returns:
+        Whether its person can still log in: they have become staff, and only what led to their votes is gone.
+    """
     User.objects.filter(account__voter=voter, is_staff=False).delete()
+    staff, _ = Account.objects.filter(voter=voter).delete()
+    return bool(staff)
 
 
 def _hand_over(before: uuid.UUID, after: uuid.UUID, held: list[uuid.UUID]) -> None:

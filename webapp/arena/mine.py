@@ -26,6 +26,8 @@ class Erased:
 
     votes: int
     comparisons: int
+    staff: bool
+    """The person is staff, so that their log-in stays."""
 
 
 def votes_of(voter: uuid.UUID) -> QuerySet:
@@ -76,7 +78,8 @@ def erase(voter: uuid.UUID) -> Erased:
     """Withdraw the person's votes, erase what they wrote and had written, and cut every link to them.
 
     A comparison that others have voted on too stays as it is where it holds no word of the person: a scene of the
-    library with the library's opening. An account goes with its name and password. Nothing can be undone.
+    library with the library's opening. An account goes with its name and password, which stay where
+    they open the admin. Nothing can be undone.
     """
     own = Comparison.objects.filter(pk__in=hold_all_of(voter))
     written = Turn.objects.filter(comparison=OuterRef("pk")).exclude(post="")
@@ -87,12 +90,13 @@ def erase(voter: uuid.UUID) -> Erased:
     own.filter(scene="").update(title=ERASED, tags=[], player="", character="", posts=[])
     Vote.objects.filter(comparison__in=gone).update(left_out=F("left_out"))  # others': read again, without the tags
     Invitation.objects.filter(voter=voter).delete()
-    close(voter)
+    staff = close(voter)
     votes = Vote.objects.filter(voter=voter)
     votes.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
     return Erased(
         votes=votes.update(comment="", reasons=[], voter=RandomUUID()),
         comparisons=own.update(voter=RandomUUID()),
+        staff=staff,
     )
 
 
