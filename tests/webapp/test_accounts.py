@@ -38,6 +38,14 @@ def log_in(visitor, name: str = "mira", password: str = SECRET, **fields):
     return visitor.submit("/account/log-in/", username=name, password=password, **fields)
 
 
+def notices(page) -> list[str]:
+    return re.findall(r'data-testid="notice">([^<]*)', page.text)
+
+
+def errors(page) -> list[str]:
+    return re.findall(r'data-testid="error-(\w+)">([^<]*)', page.text)
+
+
 def votes_shown(visitor) -> int:
     return visitor.get("/mine/").text.count('data-testid="my-vote"')
 
@@ -241,9 +249,24 @@ def test_it_leads_nowhere_else(visitor, site):
 
 def test_operators_have_a_door_of_their_own(visitor, site):
     page = log_in(visitor, "admin", PASSWORD)
-    assert page.status_code == 400 and "log in at /admin/" in page.text and "sessionid" not in visitor.cookies
+    assert page.status_code == 400 and "sessionid" not in visitor.cookies
     sign_up(visitor)
     assert visitor.get("/admin/").status_code == 302 and visitor.get("/api/battles").status_code == 401
+
+
+def test_an_operator_s_password_cannot_be_tried_out(visitor, site):
+    """The right one gets the answer of a wrong one, and is counted as one."""
+    said = [notices(log_in(visitor, "admin", password)) for password in ("wrong", PASSWORD, "wrong")]
+    assert said[0] and said[0] == said[1] == said[2] == notices(log_in(visitor, "nobody", "wrong"))
+    assert [log_in(visitor, "admin", PASSWORD).status_code for _ in range(2)] == [400, 429]
+
+
+def test_a_taken_name_is_a_taken_name(visitor, site):
+    """Signing up cannot help telling that; it tells nothing of whose name it is."""
+    sign_up(visitor)
+    with site.visitor() as other:
+        said = [errors(sign_up(other, name)) for name in ("mira", "admin", "Mira", "Admin")]
+    assert said[0] and said == [said[0]] * 4
 
 
 def test_no_name_stands_on_a_page_before_the_vote(visitor, site):
