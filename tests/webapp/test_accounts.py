@@ -182,8 +182,11 @@ def test_erasing_takes_the_account_along(visitor, site):
     sign_up(visitor, bring="on")
     stored = visitor.get("/mine/data.json").json()
     assert stored["account"]["name"] == "mira" and len(stored["votes"]) == 1
-    page = visitor.submit("/mine/erase/").text
-    assert "1 vote withdrawn" in page and "staff-stays" not in page
+    with site.visitor() as elsewhere:
+        log_in(elsewhere)
+        page = visitor.submit("/mine/erase/").text
+        assert "1 vote withdrawn" in page and "staff-stays" not in page
+        assert "logged in as" not in elsewhere.get("/mine/").text and votes_shown(elsewhere) == 0
     assert site.rows("SELECT count(*) FROM auth_user WHERE NOT is_staff") == [(0,)]
     assert votes_shown(visitor) == 0 and log_in(visitor).status_code == 400
 
