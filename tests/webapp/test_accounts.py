@@ -38,6 +38,14 @@ def log_in(visitor, name: str = "mira", password: str = SECRET, **fields):
     return visitor.submit("/account/log-in/", username=name, password=password, **fields)
 
 
+def notices(page) -> list[str]:
+    return re.findall(r'data-testid="notice">([^<]*)', page.text)
+
+
+def errors(page) -> list[str]:
+    return re.findall(r'data-testid="error-(\w+)">([^<]*)', page.text)
+
+
 def votes_shown(visitor) -> int:
     return visitor.get("/mine/").text.count('data-testid="my-vote"')
 
@@ -109,6 +117,31 @@ def test_another_account_s_votes_are_not_taken(visitor, site):
     assert votes_shown(visitor) == 0
 
 
+def test_a_cookie_from_before_leads_to_nothing_of_the_account(visitor, site):
+    """Whoever planted it in the browser, or read it there, has nobody's number when the account is made."""
+    voted(visitor)
+    planted = visitor.cookies["bardloop_voter"]
+    sign_up(visitor, bring="on")
+    assert votes_shown(visitor) == 1
+    with site.visitor() as thief:
+        thief.cookies.set("bardloop_voter", planted)
+        stored = thief.get("/mine/data.json").json()
+        assert stored["account"] is None and stored["votes"] == stored["comparisons"] == []
+        assert "0 votes withdrawn" in thief.submit("/mine/erase/").text
+    assert votes_shown(visitor) == 1 and "logged in as" in visitor.get("/mine/").text
+
+
+def test_an_account_s_cookie_alone_neither_reads_nor_erases_it(visitor, site):
+    voted(visitor)
+    sign_up(visitor, bring="on")
+    with site.visitor() as thief:
+        thief.cookies.set("bardloop_voter", visitor.cookies["bardloop_voter"])
+        for answer in (thief.get("/mine/data.json"), thief.get("/mine/erase/"), thief.submit("/mine/erase/")):
+            assert answer.status_code == 403 and 'data-code="log_in_first"' in answer.text
+            assert 'href="/account/log-in/"' in answer.text and "mira" not in answer.text
+    assert votes_shown(visitor) == 1 and visitor.get("/mine/data.json").json()["account"]["name"] == "mira"
+
+
 def test_log_out(visitor, site):
     voted(visitor)
     sign_up(visitor, bring="on")
@@ -149,9 +182,27 @@ def test_erasing_takes_the_account_along(visitor, site):
     sign_up(visitor, bring="on")
     stored = visitor.get("/mine/data.json").json()
     assert stored["account"]["name"] == "mira" and len(stored["votes"]) == 1
-    assert "1 vote withdrawn" in visitor.submit("/mine/erase/").text
+    with site.visitor() as elsewhere:
+        log_in(elsewhere)
+        page = visitor.submit("/mine/erase/").text
+        assert "1 vote withdrawn" in page and "staff-stays" not in page
+        assert "logged in as" not in elsewhere.get("/mine/").text and votes_shown(elsewhere) == 0
     assert site.rows("SELECT count(*) FROM auth_user WHERE NOT is_staff") == [(0,)]
     assert votes_shown(visitor) == 0 and log_in(visitor).status_code == 400
+
+
+def test_who_became_staff_keeps_the_log_in_only(visitor, site):
+    voted(visitor)
+    sign_up(visitor, bring="on")
+    site.rows("UPDATE auth_user SET is_staff = true WHERE username = 'mira'")
+    try:
+        page = visitor.submit("/mine/erase/").text
+        assert "1 vote withdrawn" in page and 'data-testid="staff-stays"' in page
+        assert site.rows("SELECT count(*) FROM arena_account") == [(0,)]
+        assert visitor.get("/admin/").status_code == 200
+        assert visitor.get("/mine/data.json").json()["account"] is None
+    finally:
+        site.rows("DELETE FROM arena_account; DELETE FROM auth_user WHERE username = 'mira'")
 
 
 @pytest.mark.parametrize(
@@ -201,9 +252,24 @@ def test_it_leads_nowhere_else(visitor, site):
 
 def test_operators_have_a_door_of_their_own(visitor, site):
     page = log_in(visitor, "admin", PASSWORD)
-    assert page.status_code == 400 and "log in at /admin/" in page.text and "sessionid" not in visitor.cookies
+    assert page.status_code == 400 and "sessionid" not in visitor.cookies
     sign_up(visitor)
     assert visitor.get("/admin/").status_code == 302 and visitor.get("/api/battles").status_code == 401
+
+
+def test_an_operator_s_password_cannot_be_tried_out(visitor, site):
+    """The right one gets the answer of a wrong one, and is counted as one."""
+    said = [notices(log_in(visitor, "admin", password)) for password in ("wrong", PASSWORD, "wrong")]
+    assert said[0] and said[0] == said[1] == said[2] == notices(log_in(visitor, "nobody", "wrong"))
+    assert [log_in(visitor, "admin", PASSWORD).status_code for _ in range(2)] == [400, 429]
+
+
+def test_a_taken_name_is_a_taken_name(visitor, site):
+    """Signing up cannot help telling that; it tells nothing of whose name it is."""
+    sign_up(visitor)
+    with site.visitor() as other:
+        said = [errors(sign_up(other, name)) for name in ("mira", "admin", "Mira", "Admin")]
+    assert said[0] and said == [said[0]] * 4
 
 
 def test_no_name_stands_on_a_page_before_the_vote(visitor, site):

@@ -139,3 +139,16 @@ def test_what_others_voted_on_stays_where_it_holds_no_word_of_the_person(visitor
     visitor.submit("/mine/erase/")
     assert site.rows("SELECT state FROM arena_turn") == [("complete",)]
     assert visitor.get("/api/statistics").json()["votes"]["right"] == 1
+
+
+def test_statistics_in_memory_forget_what_was_erased(visitor, site):
+    """Another person's vote on a scene of one's own still counts, but not under genres that the person wrote."""
+    address = visitor.submit("/write/", **OWN, tags="Ferrymen").headers["Location"]
+    visitor.steps(address)
+    with site.visitor() as friend:
+        assert friend.vote(address, "left").status_code == 302
+        friend.log_in("admin", site.password)
+        assert "Ferrymen" in friend.get("/admin/statistics/scenes/tags.csv").text
+        visitor.submit("/mine/erase/")
+        assert "Ferrymen" not in friend.get("/admin/statistics/scenes/tags.csv").text
+        assert friend.get("/api/statistics").json()["votes"]["total"] == 1

@@ -32,6 +32,14 @@ def test_a_changed_password_is_set_again(setup, site, visitor):
     visitor.log_in("admin", site.password)
 
 
+def test_log_ins_that_have_run_out_are_removed(setup, site, visitor):
+    visitor.log_in("admin", site.password)
+    site.rows("INSERT INTO django_session VALUES ('old', '', now() - interval '1 minute')")
+    assert setup().returncode == 0
+    assert site.rows("SELECT count(*) FROM django_session WHERE expire_date < now()") == [(0,)]
+    assert visitor.get("/admin/").status_code == 200
+
+
 def test_the_migrations_say_all_that_the_models_say(site, site_environment):
     command = [sys.executable, "webapp/manage.py", "makemigrations", "--check", "--dry-run"]
     done = subprocess.run(command, cwd=ROOT, env=site_environment, capture_output=True, text=True)

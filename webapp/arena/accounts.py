@@ -8,16 +8,16 @@ import uuid
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.contrib.postgres.functions import RandomUUID
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Coalesce, Now
 
 from webapp.arena.models import Account, Comparison, Invitation, Vote
-from webapp.arena.voting import ONE_AT_A_TIME
+from webapp.arena.voting import hold_all_of
 
 
 def account_of(user) -> Account | None:
-    """The account of who is logged in; None for staff and strangers."""
+    """The account of who is logged in; None for strangers, and for staff who never voted with one."""
     return Account.objects.filter(user=user.pk).select_related("user").first() if user.is_authenticated else None
 
 
@@ -34,10 +34,14 @@ def may_bring(voter: uuid.UUID) -> bool:
 
 @transaction.atomic
 def open_account(user: AbstractBaseUser, brings: uuid.UUID | None) -> Account:
-    """The account of a new user; what was done as `brings` is theirs from now on."""
-    if brings and account_of_voter(brings) is None:
-        return Account.objects.create(user=user, voter=brings)
-    return Account.objects.create(user=user)
+    """The account of a new user; what was done as `brings` is theirs from now on.
+
+    Its number is always a new one: whoever planted or read the browser's cookie has nothing of the account.
+    """
+    account = Account.objects.create(user=user)
+    if brings:
+        join(account, brings)
+    return account
 
 
 @transaction.atomic
@@ -47,7 +51,8 @@ def join(account: Account, anonymous: uuid.UUID) -> None:
     One vote a battle and voter: where both have voted on the same replies the account's vote stays. The other one is
     withdrawn and belongs to nobody any more, since it would be one person's second vote.
     """
-    _hold_votes()
+    held = hold_all_of(anonymous)
+    account.refresh_from_db()  # it may have been given another number meanwhile
     if account_of_voter(anonymous) is not None:
         return
     both = Vote.objects.filter(comparison=OuterRef("comparison"), voter=account.voter)
@@ -56,30 +61,35 @@ def join(account: Account, anonymous: uuid.UUID) -> None:
     )
     invited = Invitation.objects.filter(comparison=OuterRef("comparison"), voter=account.voter)
     Invitation.objects.filter(Exists(invited), voter=anonymous).delete()
-    _hand_over(anonymous, account.voter)
+    _hand_over(anonymous, account.voter, held)
 
 
 @transaction.atomic
 def renumber(account: Account) -> uuid.UUID:
     """Another number for the account and all that is its own: cookies of other browsers lead nowhere from now on."""
-    _hold_votes()
-    before, account.voter = account.voter, uuid.uuid4()
-    account.save(update_fields=["voter"])
-    _hand_over(before, account.voter)
+    before = account.voter
+    held = hold_all_of(before)
+    account.refresh_from_db()
+    if account.voter == before:  # else it was just given another one, in another browser
+        account.voter = uuid.uuid4()
+        account.save(update_fields=["voter"])
+        _hand_over(before, account.voter, held)
     return account.voter
 
 
-def close(voter: uuid.UUID) -> None:
-    """Remove the account of `voter`, if there is one, with its name and password. Its votes are not looked at."""
+def close(voter: uuid.UUID) -> bool:
+    """Remove the account of `voter`, if there is one, with its name and password. Its votes are not looked at.
+
+    Returns:
+        Whether its person can still log in: they have become staff, and only what led to their votes is gone.
+    """
     User.objects.filter(account__voter=voter, is_staff=False).delete()
+    staff, _ = Account.objects.filter(voter=voter).delete()
+    return bool(staff)
 
 
-def _hand_over(before: uuid.UUID, after: uuid.UUID) -> None:
-    for kind in (Vote, Comparison, Invitation):
+def _hand_over(before: uuid.UUID, after: uuid.UUID, held: list[uuid.UUID]) -> None:
+    """All votes and invitations, and the comparisons that are held: others may be in the hands of who waits for us."""
+    Comparison.objects.filter(pk__in=held).update(voter=after)
+    for kind in (Vote, Invitation):
         kind.objects.filter(voter=before).update(voter=after)
-
-
-def _hold_votes() -> None:
-    """Nobody votes meanwhile."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])

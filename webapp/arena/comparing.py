@@ -100,6 +100,7 @@ def complete(turn: Turn, left: Reply, right: Reply) -> bool:
     """
     answered = {"model_left": left.model, "model_right": right.model}
     with transaction.atomic():
+        hold(turn.comparison_id)  # before its turn, as everybody who changes both does
         kept = _settle(
             turn,
             state=State.COMPLETE,

@@ -1,8 +1,8 @@
 """The forms for a scene of one's own, and for accounts."""
 
 from django import forms
+from django.contrib.auth import user_login_failed
 from django.contrib.auth.forms import AuthenticationForm, UserCreationForm
-from django.core.exceptions import ValidationError
 
 from contracts.scene import Post
 from webapp.arena.scenes import Opening
@@ -76,7 +76,8 @@ class LogInForm(AuthenticationForm, BringsVotes):
     field_order = ("username", "password", "bring")
 
     def confirm_login_allowed(self, user):
-        """Staff have a door of their own, so that nobody holds their rights by an oversight."""
+        """Staff have a door of their own. Here their password is a wrong one: the same answer, and it is counted."""
         super().confirm_login_allowed(user)
         if user.is_staff:
-            raise ValidationError("This is an operator's account: log in at /admin/.", code="staff")
+            user_login_failed.send(__name__, credentials={"username": user.get_username()}, request=self.request)
+            raise self.get_invalid_login_error()

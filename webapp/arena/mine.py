@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from django.contrib.postgres.functions import RandomUUID
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from webapp.arena.accounts import account_of_voter, close
 from webapp.arena.models import Account, Comparison, Invitation, State, Turn, Vote
 from webapp.arena.refusals import Refusal
+from webapp.arena.voting import hold_all_of
 
 ERASED = "(erased)"
 """Stands where a scene's own title was."""
@@ -25,6 +26,8 @@ class Erased:
 
     votes: int
     comparisons: int
+    staff: bool
+    """The person is staff, so that their log-in stays."""
 
 
 def votes_of(voter: uuid.UUID) -> QuerySet:
@@ -75,22 +78,25 @@ def erase(voter: uuid.UUID) -> Erased:
     """Withdraw the person's votes, erase what they wrote and had written, and cut every link to them.
 
     A comparison that others have voted on too stays as it is where it holds no word of the person: a scene of the
-    library with the library's opening. An account goes with its name and password. Nothing can be undone.
+    library with the library's opening. An account goes with its name and password, which stay where
+    they open the admin. Nothing can be undone.
     """
-    own = Comparison.objects.filter(voter=voter)
+    own = Comparison.objects.filter(pk__in=hold_all_of(voter))
     written = Turn.objects.filter(comparison=OuterRef("pk")).exclude(post="")
     others = Vote.objects.filter(comparison=OuterRef("pk")).exclude(voter=voter)
-    gone = own.filter(Q(scene="") | Exists(written) | ~Exists(others))
-    turns = Turn.objects.filter(comparison__in=list(gone.values_list("pk", flat=True)))
-    turns.update(state=State.ERASED, failure="", post="", reply_left="", reply_right="")
+    gone = list(own.filter(Q(scene="") | Exists(written) | ~Exists(others)).values_list("pk", flat=True))
+    texts = Turn.objects.filter(comparison__in=gone)
+    texts.update(state=State.ERASED, failure="", post="", reply_left="", reply_right="")
     own.filter(scene="").update(title=ERASED, tags=[], player="", character="", posts=[])
+    Vote.objects.filter(comparison__in=gone).update(left_out=F("left_out"))  # others': read again, without the tags
     Invitation.objects.filter(voter=voter).delete()
-    close(voter)
+    staff = close(voter)
     votes = Vote.objects.filter(voter=voter)
     votes.filter(withdrawn_at=None).update(withdrawn_at=timezone.now())
     return Erased(
         votes=votes.update(comment="", reasons=[], voter=RandomUUID()),
         comparisons=own.update(voter=RandomUUID()),
+        staff=staff,
     )
 
 

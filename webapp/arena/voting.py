@@ -98,6 +98,21 @@ def cast(comparison_id: uuid.UUID, choice: str, voter: uuid.UUID | None, seen: s
     return Vote(pk=pk, number=number, **stored)
 
 
+def hold_all_of(voter: uuid.UUID) -> list[uuid.UUID]:
+    """Until the transaction ends nothing happens to the voter's comparisons, and nobody stores a vote.
+
+    Everything that does both has to take them in the order of `cast`: comparisons first, then the lock for votes.
+
+    Returns:
+        The comparisons that are held. What the voter begins from now on is not among them.
+    """
+    own = Comparison.objects.select_for_update(no_key=True).filter(voter=voter).order_by("pk")
+    held = list(own.values_list("pk", flat=True))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ONE_AT_A_TIME])
+    return held
+
+
 def check_open(comparison: Comparison) -> None:
     """After its vote a comparison stays as it is: nothing can be added.
 

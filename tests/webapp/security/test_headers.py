@@ -40,7 +40,9 @@ def test_it_works(visitor, path):
     assert not any(directive.startswith(("script-src", "style-src")) for directive in policy)  # default-src says it
 
 
-@pytest.mark.parametrize("path", ["/static/arena/bardloop.css", "/static/admin/css/base.css"])
+@pytest.mark.parametrize(
+    "path", ["/static/arena/bardloop.css", "/static/arena/sheets.css", "/static/admin/css/base.css"]
+)
 def test_static_files(visitor, path):
     check(visitor.get(path).headers)
 

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from webapp.arena import accounts, voter
 from webapp.arena import mine as own
+from webapp.arena.refusals import Refusal
 from webapp.arena.voting import reveal
 
 A_PAGE = 20
@@ -47,7 +48,9 @@ def withdraw(request, vote_id: int):
 @never_cache
 def data(request):
     """Everything stored about the person, as a JSON file."""
-    response = JsonResponse(own.stored(_who(request)), json_dumps_params={"indent": 1, "ensure_ascii": False})
+    response = JsonResponse(
+        own.stored(_whose_account_too(request)), json_dumps_params={"indent": 1, "ensure_ascii": False}
+    )
     response["Content-Disposition"] = 'attachment; filename="bardloop-my-data.json"'
     return response
 
@@ -56,9 +59,10 @@ def data(request):
 @never_cache
 def erase(request):
     """Ask whether it is meant, then erase all of it and the cookie."""
+    who = _whose_account_too(request)
     if request.method != "POST":
         return render(request, "arena/erase.html")
-    erased = own.erase(_who(request))
+    erased = own.erase(who)
     if not request.user.is_staff:
         logout(request)
     response = render(request, "arena/erased.html", {"erased": erased})
@@ -74,6 +78,20 @@ def _who(request) -> uuid.UUID:
     """Whose votes: those of the account that is logged in, else those of the cookie."""
     account = _account(request)
     return account.voter if account else voter.voter_of(request)
+
+
+def _whose_account_too(request) -> uuid.UUID:
+    """Whose votes, where an account hangs on them: a cookie alone neither reads nor removes it.
+
+    Raises:
+        Refusal: 403, it is the number of an account that is not logged in. (Without accounts nobody could log in.)
+    """
+    who = _who(request)
+    account = accounts.account_of_voter(who) if settings.ACCOUNTS else None
+    if account and account.user_id != request.user.pk:
+        message = "This cookie is an account's. Log in to it, then come back: nothing was shown, changed or erased."
+        raise Refusal(403, "log_in_first", message)
+    return who
 
 
 def _shown(vote) -> dict:

@@ -13,12 +13,12 @@ STAFF = "admin"
 
 
 class Command(BaseCommand):
-    """Migrate, check the library of scenes, make the staff account."""
+    """Migrate, remove log-ins that have run out, check the library of scenes, make the staff account."""
 
-    help = "Migrate the database, check the scenes, create or update the superuser `admin` (idempotent)."
+    help = "Migrate the database, clear old sessions, check the scenes, make the superuser `admin` (idempotent)."
 
     def handle(self, *args, **options):
-        """Do all three, or say in one line what is missing."""
+        """Do all four, or say in one line what is missing."""
         password = os.environ.get("DJANGO_SUPERUSER_PASSWORD", "")
         if not password:
             raise CommandError(f"DJANGO_SUPERUSER_PASSWORD is not set: the password for the account “{STAFF}”")
@@ -26,6 +26,7 @@ class Command(BaseCommand):
             call_command("migrate", interactive=False, verbosity=0)
         except OperationalError as error:
             raise CommandError(f"the database does not answer (DATABASE_URL): {str(error).strip()}") from error
+        call_command("clearsessions")
         account = _staff_account(password)
         self.stdout.write(f"database migrated, {len(library())} scenes, account “{STAFF}” {account}")
 
