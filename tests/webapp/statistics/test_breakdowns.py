@@ -96,7 +96,7 @@ def test_sides_and_lengths(votes, made):
 
 
 def test_tags(votes, against_base):
-    found = {each.tag.casefold(): each for each in tags.by_tag(votes)}
+    found = {each.tag.casefold(): each for each in tags.by_tag(votes).tags}
     assert set(found) == {"western", "drama", "horror"}
     for tag, each in found.items():
         rows = [row for row in against_base if tag in {one.casefold() for one in row.tags}]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from tests.webapp.statistics.made import BASE, FIRST_DAY, VERSIONS, Made, Row, by_lot, columns
-from webapp.insights.votes.selection import Selection, Wanted, select, tags_of
-from webapp.insights.votes.table import BETWEEN_TAGS, VoteTable
+from webapp.insights.votes.selection import Selection, Wanted, select
+from webapp.insights.votes.table import VoteTable
 
 
 def ids(votes: Selection) -> list[int]:
@@ -91,12 +91,6 @@ def test_battles_know_only_the_models_that_took_part():
     assert set(battles.models) == {BASE, *VERSIONS}
     rows = [row for row in made.counting if VERSIONS[0] in (row.left, row.right)]
     assert [battles.models[place] for place in battles.left] == [row.left for row in rows]
-
-
-def test_tags_stand_once_whatever_their_case():
-    table = Made([Row(1, tags=("horror", "Drama")), Row(2, tags=("Horror",)), Row(3)]).table
-    assert [tag.casefold() for tag in tags_of(table)] == ["drama", "horror"]
-    assert BETWEEN_TAGS not in "".join(tags_of(table))
 
 
 def test_a_made_row_is_what_it_says():

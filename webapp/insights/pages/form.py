@@ -7,12 +7,16 @@ import datetime
 
 from django import forms
 
-from webapp.insights.votes.selection import Wanted, tags_of
+from webapp.arena import scenes
+from webapp.insights.votes.selection import Wanted
 from webapp.insights.votes.table import VoteTable
+from webapp.insights.votes.tags import by_votes, tags_of
 
 EPOCH = datetime.date(1970, 1, 1)
 ALL, UNFLAGGED = "all", "unflagged"
 FIRST_YEAR, LAST_YEAR = 2020, 2200
+TAGS_LISTED = 50
+"""The commonest, to choose from beside the library's. An address may name any other."""
 
 
 class Filters(forms.Form):
@@ -22,7 +26,7 @@ class Filters(forms.Form):
 
     def __init__(self, query, votes: VoteTable):
         super().__init__(query)
-        versions, tags = sorted(votes.models), tags_of(votes)
+        versions, tags = sorted(votes.models), tags_listed(votes, query.get("tag", ""))
         date = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         wrong = {"invalid": "This is not a day: write it as YYYY-MM-DD, for example 2026-03-01."}
         self.fields |= {
@@ -65,6 +69,18 @@ class Filters(forms.Form):
             tag=found["tag"],
             without_flagged=found["voters"] == UNFLAGGED,
         )
+
+
+def tags_listed(votes: VoteTable, asked: str) -> list[str]:
+    """By name: those of the library and the commonest, as far as votes have them; and the one that is asked for."""
+    tags = tags_of(votes)
+    used = by_votes(tags.votes(votes.columns["tags"])).tolist()
+    ours = {tag.casefold() for tag in scenes.tags()}
+    listed = {tags.names[number] for number in used[:TAGS_LISTED]}
+    listed |= {tags.names[number] for number in used[TAGS_LISTED:] if tags.names[number].casefold() in ours}
+    if tags.number.get(asked.casefold()) in used:
+        listed.add(asked)
+    return sorted(listed, key=str.casefold)
 
 
 def _choice(what: str, empty: str, choices: list[tuple[str, str]]) -> forms.ChoiceField:
