@@ -2,7 +2,9 @@
 
 import re
 import threading
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from tests.webapp.rows import insert_votes
@@ -50,6 +52,17 @@ def test_not_everything_is_kept_for_ever():
     for number in range(1, MOST_KEPT + 1):
         kept(("many", number), now, lambda: "other")
     assert kept(("many", 0), now, lambda: "again") == "again"
+
+
+def test_what_depends_on_the_time_is_as_old_as_the_page_says():
+    """Also where nobody votes: the gate closes voters as time goes by, turns fail without a vote."""
+    table = by_lot(10).table
+    table = replace(table, columns={name: np.resize(column, EXACT_UP_TO + 1) for name, column in table.columns.items()})
+    found = [
+        kept_while_large("by time", Shown(table, at), lambda at=at: f"of {at:g}")
+        for at in (0.0, 0.0, FRESH_S, FRESH_S, 86_400.0)
+    ]
+    assert found == ["of 0", "of 0", "of 60", "of 60", "of 86400"]
 
 
 def test_only_many_votes_may_be_old():
