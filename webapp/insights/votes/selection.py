@@ -27,6 +27,8 @@ class Wanted:
     """Upper and lower case are one."""
     without_flagged: bool = False
     """Leave out the voters that a rule points at."""
+    told_or_before: float | None = None
+    """Unix time: leave out later votes whose voters have not been told yet who was who."""
 
 
 class Selection:
@@ -87,6 +89,8 @@ def select(table: VoteTable, wanted: Wanted, flagged: np.ndarray | None = None) 
     if wanted.version:
         model = table.models.index(wanted.version) if wanted.version in table.models else -1
         keep &= (table.columns["left"] == model) | (table.columns["right"] == model)
+    if wanted.told_or_before is not None:
+        keep &= (table.columns["told"] == 1) | (table.columns["at"] < wanted.told_or_before)
     if wanted.tag:
         keep &= _has_tag(table, wanted.tag)[table.columns["tags"]]
     if wanted.without_flagged:
