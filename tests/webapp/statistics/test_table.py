@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.webapp.conftest import ROOT
 from tests.webapp.statistics.made import BASE, FIRST_DAY, VERSIONS, Made, Row, by_lot, columns
 from webapp.insights.votes.selection import Selection, Wanted, select
 from webapp.insights.votes.table import VoteTable
@@ -19,6 +20,13 @@ def test_it_works():
     assert table.columns["id"].tolist() == [1, 2]
     assert [table.models[place] for place in table.columns["left"]] == [VERSIONS[1], BASE]
     assert [table.voters[place] for place in table.columns["voter"]] == ["ann", "bob"]
+
+
+def test_a_vote_takes_as_many_bytes_as_the_documents_say():
+    table = by_lot(100).table
+    assert table.nbytes == 75 * len(table)
+    for place in ("webapp/insights/votes/table.py", "docs/decisions/0013-votes-in-memory.md"):
+        assert "75 bytes a vote" in (ROOT / place).read_text()
 
 
 def test_a_row_that_changed_takes_the_place_of_the_one_before():

@@ -1,7 +1,7 @@
 """All votes as columns of numbers.
 
 In: rows as PostgreSQL has them. Out: a frozen `VoteTable`; what is added makes a new one. Words (models, voters, tags)
-stand once in a book and in the columns as their places in it. About 90 bytes a vote. No Django inside.
+stand once in a book and in the columns as their places in it. 75 bytes a vote. No Django inside.
 """
 
 from dataclasses import dataclass, field
