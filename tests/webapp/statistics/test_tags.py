@@ -78,6 +78,30 @@ def test_an_address_may_name_any_tag_that_a_vote_has(visitor, site):
     assert visitor.get("/admin/statistics/", params={"tag": "own nothing"}).status_code == 400
 
 
+def test_what_was_erased_from_a_scene_goes_when_its_votes_are_marked(visitor, site):
+    """The votes may be other people's: nothing in their own rows changes, so whoever erases says that they did."""
+    insert_votes(site, BASE, VERSION, "left", "anybody", ["Secretname"], 1, copies=2)
+    insert_votes(site, BASE, VERSION, "left", "anybody", ["Western"], 1)
+    visitor.log_in("admin", site.password)
+    pages = ("", "scenes/", "scenes/tags.csv", "scenes/lengths.csv")
+
+    def seen() -> list[str]:
+        return [visitor.get(f"/admin/statistics/{page}").text for page in pages]
+
+    shown, table, _, lengths = seen()
+    assert "Secretname" in shown and "Secretname" in table
+    assert [row.split(",")[2] for row in lengths.splitlines()[1:]] == ["4.0", "4.0"]
+    site.rows(
+        "UPDATE arena_comparison SET tags = '{}' WHERE tags = '{Secretname}';"
+        " UPDATE arena_turn SET reply_left = '', reply_right = '', state = 'erased';"
+        " UPDATE arena_vote SET number = number"
+    )
+    *pages_without, lengths = seen()
+    assert not any("Secretname" in page for page in pages_without) and "Western" in pages_without[1]
+    assert [row.split(",")[2] for row in lengths.splitlines()[1:]] == ["", ""]
+    assert visitor.get("/admin/statistics/", params={"tag": "Secretname"}).status_code == 400
+
+
 def test_a_tag_that_no_vote_has_any_more_is_nowhere():
     table = Made([Row(1, tags=("Secretname",)), Row(2, tags=("Western",))]).table.with_rows(columns([Row(1)]))
     assert tags_listed(table, "Secretname") == ["Western"]
