@@ -7,7 +7,7 @@ import csv
 import datetime
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,7 +28,7 @@ from webapp.insights.pages.overview import Comparisons, overview
 from webapp.insights.pages.page import Page
 from webapp.insights.pages.ratings import ratings
 from webapp.insights.pages.scenes import scenes
-from webapp.insights.pages.voters import voters
+from webapp.insights.pages.voters import not_looked_at, voters
 from webapp.insights.statistics import comparisons_by_state, failures_by_reason
 from webapp.insights.votes.selection import DAY_S, Selection, Wanted, select
 
@@ -43,11 +43,12 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """A page, or none where the form is wrong; and what else stands on it."""
+    """A page, or none where the form is wrong; and what else stands on it. `warns`: of the filters."""
 
     form: forms.Form
     page: Page | None
     problem: str = ""
+    warns: Sequence[str] = ()
 
 
 @require_safe
@@ -63,6 +64,7 @@ def statistics_page(request, context: dict, name: str = "overview"):
         "form": answer.form,
         "page": answer.page,
         "problem": answer.problem,
+        "warns": answer.warns,
         "filters": f"?{asked}" if asked else "",
         "here": address(name),
         "as_of": None if now.exact else datetime.datetime.fromtimestamp(now.at, timezone.get_current_timezone()),
@@ -102,7 +104,8 @@ def _answer(request, name: str, now: Shown) -> Answer:
     if not form.is_valid():
         return Answer(form, None)
     wanted = form.wanted()
-    return Answer(form, _MAKERS[name](now, wanted))
+    warns = not_looked_at(flags_shown(now)) if wanted.without_flagged and name != "voters" else ()
+    return Answer(form, _MAKERS[name](now, wanted), warns=warns)
 
 
 def _selection(now: Shown, wanted: Wanted) -> Selection:
