@@ -7,7 +7,7 @@ from tests.webapp.scripted_engine import BASE, VERSION
 from tests.webapp.statistics.made import Made, Row, columns
 from webapp.arena import scenes
 from webapp.insights.breakdowns.tags import by_tag
-from webapp.insights.pages.form import TAGS_LISTED, tags_listed
+from webapp.insights.pages.form import TAGS_LISTED, tag_choice
 from webapp.insights.pages.scenes import scenes as scenes_page
 from webapp.insights.votes.selection import Wanted, select
 from webapp.insights.votes.table import VoteTable
@@ -37,7 +37,7 @@ def test_it_works():
 
 def test_without_a_tag_there_is_none():
     for table in (VoteTable.empty(), Made([Row(1)]).table):
-        assert tags_listed(table, "") == [] and by_tag(select(table, Wanted())).tags == ()
+        assert tag_choice(table).with_asked("") == [] and by_tag(select(table, Wanted())).tags == ()
 
 
 def test_thousands_of_own_tags_take_no_longer_than_they_are_many():
@@ -45,7 +45,7 @@ def test_thousands_of_own_tags_take_no_longer_than_they_are_many():
     table = Made(own_scenes(4000)).table
     began = time.process_time()
     found = by_tag(select(table, Wanted()))
-    tags_listed(table, "")
+    tag_choice(table)
     assert time.process_time() - began < 2
     assert (found.tags[0].tag, found.tags[0].votes) == ("A common one", 4000)
 
@@ -62,7 +62,7 @@ def test_the_page_shows_the_commonest_and_says_how_many_there_are_besides():
 def test_the_form_offers_the_librarys_tags_and_the_commonest():
     ours = scenes.tags()[-1]
     table = Made([*own_scenes(100), Row(101, tags=(ours,))]).table
-    listed = tags_listed(table, "")
+    listed = tag_choice(table).with_asked("")
     assert {"A common one", ours} <= set(listed) and len(listed) == TAGS_LISTED + 1
 
 
@@ -104,5 +104,5 @@ def test_what_was_erased_from_a_scene_goes_when_its_votes_are_marked(visitor, si
 
 def test_a_tag_that_no_vote_has_any_more_is_nowhere():
     table = Made([Row(1, tags=("Secretname",)), Row(2, tags=("Western",))]).table.with_rows(columns([Row(1)]))
-    assert tags_listed(table, "Secretname") == ["Western"]
+    assert tag_choice(table).with_asked("Secretname") == ["Western"]
     assert [each.tag for each in by_tag(select(table, Wanted())).tags] == ["Western"]

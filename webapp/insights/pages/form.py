@@ -1,9 +1,11 @@
 """The filters above every page of the statistics: a GET form, whose fields stand in the address and in every CSV link.
 
-In: the query of an address, the votes there are. Out: what is wanted, or what is wrong with it.
+In: the query of an address, the versions and tags there are. Out: what is wanted, or what is wrong with it.
 """
 
 import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django import forms
 
@@ -19,21 +21,42 @@ TAGS_LISTED = 50
 """The commonest, to choose from beside the library's. An address may name any other."""
 
 
+@dataclass(frozen=True)
+class TagChoice:
+    """Tags that votes have. `listed`: those to choose from. `known`: all of them, case-folded."""
+
+    listed: frozenset[str]
+    known: frozenset[str]
+
+    def with_asked(self, asked: str) -> list[str]:
+        """Those to choose from by name, and the one that is asked for if a vote has it."""
+        also = {asked} if asked.casefold() in self.known else set()
+        return sorted(self.listed | also, key=str.casefold)
+
+
+def tag_choice(votes: VoteTable) -> TagChoice:
+    """To choose from: those of the library and the commonest, as far as votes have them."""
+    tags = tags_of(votes)
+    used = [tags.names[number] for number in by_votes(tags.votes(votes.columns["tags"]))]
+    ours = {tag.casefold() for tag in scenes.tags()}
+    listed = {*used[:TAGS_LISTED], *(tag for tag in used if tag.casefold() in ours)}
+    return TagChoice(frozenset(listed), frozenset(tag.casefold() for tag in used))
+
+
 class Filters(forms.Form):
     """All may be empty."""
 
     error_css_class = "wrong"
 
-    def __init__(self, query, votes: VoteTable):
+    def __init__(self, query, versions: Sequence[str], tags: TagChoice):
         super().__init__(query)
-        versions, tags = sorted(votes.models), tags_listed(votes, query.get("tag", ""))
         date = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         wrong = {"invalid": "This is not a day: write it as YYYY-MM-DD, for example 2026-03-01."}
         self.fields |= {
             "from": forms.DateField(required=False, widget=date, error_messages=wrong, input_formats=["%Y-%m-%d"]),
             "to": forms.DateField(required=False, widget=date, error_messages=wrong, input_formats=["%Y-%m-%d"]),
-            "version": _choice("model", "Any", [(name, name) for name in versions]),
-            "tag": _choice("tag", "Any", [(tag, tag) for tag in tags]),
+            "version": _choice("model", "Any", [(name, name) for name in sorted(versions)]),
+            "tag": _choice("tag", "Any", [(tag, tag) for tag in tags.with_asked(query.get("tag", ""))]),
             "voters": _choice("group of voters", "", [(ALL, "All"), (UNFLAGGED, "Without flagged voters")]),
         }
         for name in query:
@@ -69,18 +92,6 @@ class Filters(forms.Form):
             tag=found["tag"],
             without_flagged=found["voters"] == UNFLAGGED,
         )
-
-
-def tags_listed(votes: VoteTable, asked: str) -> list[str]:
-    """By name: those of the library and the commonest, as far as votes have them; and the one that is asked for."""
-    tags = tags_of(votes)
-    used = by_votes(tags.votes(votes.columns["tags"])).tolist()
-    ours = {tag.casefold() for tag in scenes.tags()}
-    listed = {tags.names[number] for number in used[:TAGS_LISTED]}
-    listed |= {tags.names[number] for number in used[TAGS_LISTED:] if tags.names[number].casefold() in ours}
-    if tags.number.get(asked.casefold()) in used:
-        listed.add(asked)
-    return sorted(listed, key=str.casefold)
 
 
 def _choice(what: str, empty: str, choices: list[tuple[str, str]]) -> forms.ChoiceField:

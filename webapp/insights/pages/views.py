@@ -21,7 +21,7 @@ from django.views.decorators.http import require_safe
 from webapp.arena.refusals import Refusal
 from webapp.insights.breakdowns.flagged import flagged_voters
 from webapp.insights.gate_look import look
-from webapp.insights.pages.form import Filters, Question
+from webapp.insights.pages.form import Filters, Question, tag_choice
 from webapp.insights.pages.gate import gate
 from webapp.insights.pages.kept import Shown, flags_shown, kept, kept_while_large, shown
 from webapp.insights.pages.overview import Comparisons, overview
@@ -100,7 +100,8 @@ def _answer(request, name: str, now: Shown) -> Answer:
         raise Http404(f"no page {name}")
     if name == "gate":
         return _gate(request, now)
-    form = Filters(request.GET, now.table)
+    tags = kept("tags", now, lambda: tag_choice(now.table))
+    form = Filters(request.GET, now.table.models, tags)
     if not form.is_valid():
         return Answer(form, None)
     wanted = form.wanted()
