@@ -13,7 +13,8 @@ def insert_votes(
     hours_ago: float,
     copies: int = 1,
 ) -> None:
-    """`copies` complete comparisons of two short replies, each with a vote after four to twelve seconds.
+    """`copies` complete comparisons of two short replies, each with a vote after four to twelve seconds,
+    whose voter was told who was who.
 
     `voter` "anybody": another one each time.
     """
@@ -32,9 +33,9 @@ def insert_votes(
                  reply_right)
             SELECT id, 1, 1, '', 'complete', '', now(), now(), 'One.', 'Two.' FROM comparison
             RETURNING id, comparison_id)
-        INSERT INTO arena_vote (comparison_id, turn_id, choice, voter, dwell_ms, created_at)
+        INSERT INTO arena_vote (comparison_id, turn_id, choice, voter, dwell_ms, created_at, revealed_at)
         SELECT comparison_id, id, %s, CASE %s WHEN 'anybody' THEN gen_random_uuid() ELSE %s::uuid END,
-            4000 + (8000 * random())::int, now() - %s * interval '1 hour' FROM turn
+            4000 + (8000 * random())::int, now() - %s * interval '1 hour', now() FROM turn
         """,
         *(tags, left, right, left, right, copies, choice),
         *(voter, None if voter == "anybody" else voter, hours_ago),

@@ -133,8 +133,8 @@ def test_an_erased_scene_of_ones_own_is_over(visitor, kind):
 def test_what_others_voted_on_stays_where_it_holds_no_word_of_the_person(visitor, site, voted):
     """Another person's vote on the library's scene: it still has the replies that it is about."""
     site.rows(
-        "INSERT INTO arena_vote (comparison_id, turn_id, voter, choice, dwell_ms, created_at)"
-        " SELECT comparison_id, turn_id, gen_random_uuid(), 'right', 1, now() FROM arena_vote"
+        "INSERT INTO arena_vote (comparison_id, turn_id, voter, choice, dwell_ms, created_at, revealed_at)"
+        " SELECT comparison_id, turn_id, gen_random_uuid(), 'right', 1, now(), now() FROM arena_vote"
     )
     visitor.submit("/mine/erase/")
     assert site.rows("SELECT state FROM arena_turn") == [("complete",)]

@@ -71,9 +71,14 @@ class Statistics(BaseModel):
     days: list[DayCount]
 
 
-def statistics() -> Statistics:
-    """The numbers as they are now."""
-    votes = select(votes_now(), Wanted())
+def statistics(for_anybody: bool = False) -> Statistics:
+    """The numbers as they are now.
+
+    Args:
+        for_anybody: without the votes of the last day whose voters have not been told who was who. A person who reads
+            the numbers before and after their vote would know it, and give reasons knowing.
+    """
+    votes = select(votes_now(), Wanted(told_or_before=time.time() - DAY_S if for_anybody else None))
     counted = counts(votes)
     versions = records(counted)
     choices = {choice: sum(each.votes for each in counted if each.choice == choice) for choice in CHOICES}

@@ -32,6 +32,7 @@ class Row:
     first_token: tuple[float, float] = (0.1, 0.2)
     dwell_s: float = 5.0
     standing: int = 0
+    told: int = 1
 
     @property
     def adapter_left(self) -> bool | None:
@@ -105,6 +106,7 @@ def columns(rows: list[Row]) -> dict:
         "dwell_s": [row.dwell_s for row in rows],
         "read_s": [row.dwell_s + 20 for row in rows],
         "standing": [row.standing for row in rows],
+        "told": [row.told for row in rows],
     }
     for name in ("characters", "seconds", "first_token"):
         for side, place in (("left", 0), ("right", 1)):

@@ -9,6 +9,8 @@ from tests.webapp.statistics.made import BASE, FIRST_DAY, VERSIONS, Made, Row, b
 from webapp.arena.reasons import CODES
 from webapp.insights.breakdowns import days, people, rated, replies, sides, tags, ticked, versions
 from webapp.insights.breakdowns.flagged import flagged, flagged_voters
+from webapp.insights.pages.voters import not_looked_at
+from webapp.insights.pages.voters import voters as voters_page
 from webapp.insights.ratings.battles import Outcome
 from webapp.insights.votes.selection import Wanted, select
 
@@ -96,7 +98,7 @@ def test_sides_and_lengths(votes, made):
 
 
 def test_tags(votes, against_base):
-    found = {each.tag.casefold(): each for each in tags.by_tag(votes)}
+    found = {each.tag.casefold(): each for each in tags.by_tag(votes).tags}
     assert set(found) == {"western", "drama", "horror"}
     for tag, each in found.items():
         rows = [row for row in against_base if tag in {one.casefold() for one in row.tags}]
@@ -187,6 +189,16 @@ def test_flags_are_of_people_and_not_of_withdrawn_votes():
     assert {flag.rule for flag in found.flags} == {"one_sided", "scripted"}
     assert [made.table.voters[number] for number in flagged_voters(made.table, found)] == ["left out"]
     assert len(flagged_voters(made.table, flagged(by_lot(200).table))) == 0
+
+
+def test_where_the_rules_do_not_see_all_votes_the_page_says_so():
+    made = Made([Row(n, voter="odd" if n <= 30 else f"voter-{n}", at=FIRST_DAY + n) for n in range(1, 71)])
+    for newest, voters, older in ((70, 1, 0), (40, 0, 30)):
+        found = flagged(made.table, newest)
+        assert (len(flagged_voters(made.table, found)), found.older) == (voters, older)
+        warns = voters_page(select(made.table, Wanted()), found, "", "").sections[1].warns
+        assert warns == not_looked_at(found) and len(warns) == (older > 0)
+    assert "newest 40 votes. Whoever was odd only among the 30 before them" in warns[0]
 
 
 @pytest.mark.parametrize("kept", [0, 1])

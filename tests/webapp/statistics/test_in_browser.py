@@ -49,6 +49,23 @@ def test_no_page_is_hard_to_use_for_anybody(page):
     assert found == []
 
 
+@pytest.mark.parametrize("page", OPTIONS[:1], ids=["desktop"], indirect=True)
+def test_tables_that_stand_side_by_side_are_whole(page, site):
+    """On desktops of any width, with the admin's own list of models at the left, when numbers are long."""
+    for choice in ("left", "right", "tie"):
+        insert_votes(site, BASE, VERSION, choice, "anybody", [], 30, copies=4000)
+    hidden = "all => all.map(one => [one.scrollWidth - one.clientWidth, one.innerText.slice(0, 40)])"
+    cut = []
+    for address in ("", "voters/"):
+        page.goto(f"/admin/statistics/{address}")
+        for width in range(1024, 1921, 64):
+            page.set_viewport_size({"width": width, "height": 900})
+            found = page.locator(".half .scroll").evaluate_all(hidden)
+            assert found
+            cut += [(address, width, *one) for one in found if one[0] > 0]
+    assert cut == []
+
+
 def test_filters_by_hand(page):
     page.get_by_label("Tag").select_option("Horror")
     page.get_by_test_id("show").click()

@@ -9,8 +9,8 @@ from tests.webapp.scripted_engine import BASE, VERSION
 from tests.webapp.site import Site
 
 COPY_VOTE = """
-    INSERT INTO arena_vote (comparison_id, turn_id, choice, voter, dwell_ms, created_at)
-    SELECT comparison_id, turn_id, 'right', gen_random_uuid(), 1, now() FROM arena_vote LIMIT 1
+    INSERT INTO arena_vote (comparison_id, turn_id, choice, voter, dwell_ms, created_at, revealed_at)
+    SELECT comparison_id, turn_id, 'right', gen_random_uuid(), 1, now(), now() FROM arena_vote LIMIT 1
 """
 
 

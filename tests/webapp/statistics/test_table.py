@@ -5,9 +5,10 @@ import dataclasses
 import numpy as np
 import pytest
 
+from tests.webapp.conftest import ROOT
 from tests.webapp.statistics.made import BASE, FIRST_DAY, VERSIONS, Made, Row, by_lot, columns
-from webapp.insights.votes.selection import Selection, Wanted, select, tags_of
-from webapp.insights.votes.table import BETWEEN_TAGS, VoteTable
+from webapp.insights.votes.selection import Selection, Wanted, select
+from webapp.insights.votes.table import VoteTable
 
 
 def ids(votes: Selection) -> list[int]:
@@ -19,6 +20,13 @@ def test_it_works():
     assert table.columns["id"].tolist() == [1, 2]
     assert [table.models[place] for place in table.columns["left"]] == [VERSIONS[1], BASE]
     assert [table.voters[place] for place in table.columns["voter"]] == ["ann", "bob"]
+
+
+def test_a_vote_takes_as_many_bytes_as_the_documents_say():
+    table = by_lot(100).table
+    assert table.nbytes == 75 * len(table)
+    for place in ("webapp/insights/votes/table.py", "docs/decisions/0013-votes-in-memory.md"):
+        assert "75 bytes a vote" in (ROOT / place).read_text()
 
 
 def test_a_row_that_changed_takes_the_place_of_the_one_before():
@@ -91,12 +99,6 @@ def test_battles_know_only_the_models_that_took_part():
     assert set(battles.models) == {BASE, *VERSIONS}
     rows = [row for row in made.counting if VERSIONS[0] in (row.left, row.right)]
     assert [battles.models[place] for place in battles.left] == [row.left for row in rows]
-
-
-def test_tags_stand_once_whatever_their_case():
-    table = Made([Row(1, tags=("horror", "Drama")), Row(2, tags=("Horror",)), Row(3)]).table
-    assert [tag.casefold() for tag in tags_of(table)] == ["drama", "horror"]
-    assert BETWEEN_TAGS not in "".join(tags_of(table))
 
 
 def test_a_made_row_is_what_it_says():

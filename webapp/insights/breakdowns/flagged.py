@@ -24,14 +24,17 @@ class Flags:
 
     rows: np.ndarray
     flags: tuple[Flag, ...]
+    older: int = 0
+    """Votes that nobody looked at since there are so many newer ones."""
 
 
 def flagged(table: VoteTable, newest: int = LOOKS_AT) -> Flags:
     """All flags."""
     nobody = table.voters.index("") if "" in table.voters else -1
     seen = (table.columns["standing"] != Standing.WITHDRAWN) & (table.columns["voter"] != nobody)
-    rows = np.flatnonzero(seen)[::-1][:newest]
-    return Flags(rows, tuple(flags(_cast(table, rows))) if len(rows) else ())
+    everything = np.flatnonzero(seen)[::-1]
+    rows = everything[:newest]
+    return Flags(rows, tuple(flags(_cast(table, rows))) if len(rows) else (), len(everything) - len(rows))
 
 
 def flagged_voters(table: VoteTable, found: Flags) -> np.ndarray:

@@ -1,18 +1,46 @@
 """The filters above every page of the statistics: a GET form, whose fields stand in the address and in every CSV link.
 
-In: the query of an address, the votes there are. Out: what is wanted, or what is wrong with it.
+In: the query of an address, the versions and tags there are. Out: what is wanted, or what is wrong with it.
 """
 
 import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from django import forms
 
-from webapp.insights.votes.selection import Wanted, tags_of
+from webapp.arena import scenes
+from webapp.insights.votes.selection import Wanted
 from webapp.insights.votes.table import VoteTable
+from webapp.insights.votes.tags import by_votes, tags_of
 
 EPOCH = datetime.date(1970, 1, 1)
 ALL, UNFLAGGED = "all", "unflagged"
 FIRST_YEAR, LAST_YEAR = 2020, 2200
+TAGS_LISTED = 50
+"""The commonest, to choose from beside the library's. An address may name any other."""
+
+
+@dataclass(frozen=True)
+class TagChoice:
+    """Tags that votes have. `listed`: those to choose from. `known`: all of them, case-folded."""
+
+    listed: frozenset[str]
+    known: frozenset[str]
+
+    def with_asked(self, asked: str) -> list[str]:
+        """Those to choose from by name, and the one that is asked for if a vote has it."""
+        also = {asked} if asked.casefold() in self.known else set()
+        return sorted(self.listed | also, key=str.casefold)
+
+
+def tag_choice(votes: VoteTable) -> TagChoice:
+    """To choose from: those of the library and the commonest, as far as votes have them."""
+    tags = tags_of(votes)
+    used = [tags.names[number] for number in by_votes(tags.votes(votes.columns["tags"]))]
+    ours = {tag.casefold() for tag in scenes.tags()}
+    listed = {*used[:TAGS_LISTED], *(tag for tag in used if tag.casefold() in ours)}
+    return TagChoice(frozenset(listed), frozenset(tag.casefold() for tag in used))
 
 
 class Filters(forms.Form):
@@ -20,16 +48,15 @@ class Filters(forms.Form):
 
     error_css_class = "wrong"
 
-    def __init__(self, query, votes: VoteTable):
+    def __init__(self, query, versions: Sequence[str], tags: TagChoice):
         super().__init__(query)
-        versions, tags = sorted(votes.models), tags_of(votes)
         date = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
         wrong = {"invalid": "This is not a day: write it as YYYY-MM-DD, for example 2026-03-01."}
         self.fields |= {
             "from": forms.DateField(required=False, widget=date, error_messages=wrong, input_formats=["%Y-%m-%d"]),
             "to": forms.DateField(required=False, widget=date, error_messages=wrong, input_formats=["%Y-%m-%d"]),
-            "version": _choice("model", "Any", [(name, name) for name in versions]),
-            "tag": _choice("tag", "Any", [(tag, tag) for tag in tags]),
+            "version": _choice("model", "Any", [(name, name) for name in sorted(versions)]),
+            "tag": _choice("tag", "Any", [(tag, tag) for tag in tags.with_asked(query.get("tag", ""))]),
             "voters": _choice("group of voters", "", [(ALL, "All"), (UNFLAGGED, "Without flagged voters")]),
         }
         for name in query:

@@ -40,7 +40,7 @@ class Shown:
 
 
 _shown: Shown | None = None
-_kept: OrderedDict[Hashable, tuple[int, Any]] = OrderedDict()
+_kept: OrderedDict[Hashable, tuple[Hashable, Any]] = OrderedDict()
 _lock, _making = threading.Lock(), threading.RLock()  # what is made may ask for what is kept
 
 
@@ -56,20 +56,14 @@ def shown() -> Shown:
 
 def kept(key: Hashable, now: Shown, make: Callable[[], Any]) -> Any:
     """What `make` gives for these votes. Two who ask at once do not both make it."""
-    found = _find(key, now)
-    if found is not None:
-        return found
-    with _making:
-        found = _find(key, now)
-        if found is None:
-            found = make()
-            _keep(key, now, found)
-        return found
+    return _kept_for(now.table.state, key, make)
 
 
 def kept_while_large(key: Hashable, now: Shown, make: Callable[[], Any]) -> Any:
-    """For what depends on more than the votes: kept only where there are too many for exact looks."""
-    return make() if now.exact else kept(key, now, make)
+    """For what depends on more than the votes, such as the time: kept only where there are too many for exact looks,
+    and only until the votes are read again, whether or not one came.
+    """
+    return make() if now.exact else _kept_for((now.table.state, now.at), key, make)
 
 
 def flags_shown(now: Shown) -> Flags:
@@ -77,18 +71,30 @@ def flags_shown(now: Shown) -> Flags:
     return kept("flags", now, lambda: flagged(now.table))
 
 
-def _find(key: Hashable, now: Shown) -> Any:
+def _kept_for(state: Hashable, key: Hashable, make: Callable[[], Any]) -> Any:
+    found = _find(key, state)
+    if found is not None:
+        return found
+    with _making:
+        found = _find(key, state)
+        if found is None:
+            found = make()
+            _keep(key, state, found)
+        return found
+
+
+def _find(key: Hashable, state: Hashable) -> Any:
     with _lock:
-        state, found = _kept.get(key, (None, None))
-        if state != now.table.state:
+        then, found = _kept.get(key, (None, None))
+        if state != then:
             return None
         _kept.move_to_end(key)
         return found
 
 
-def _keep(key: Hashable, now: Shown, found: Any) -> None:
+def _keep(key: Hashable, state: Hashable, found: Any) -> None:
     with _lock:
-        _kept[key] = (now.table.state, found)
+        _kept[key] = (state, found)
         _kept.move_to_end(key)
         while len(_kept) > MOST_KEPT:
             _kept.popitem(last=False)

@@ -28,11 +28,12 @@ def _tags(votes: Selection) -> Section:
         count("bothbad", "Both bad"),
         count("voters", "Voters"),
     )
-    rows = [(each.tag, *[each.rate] * 3, each.votes, each.bothbad, each.rate.voters) for each in found]
+    rows = [(each.tag, *[each.rate] * 3, each.votes, each.bothbad, each.rate.voters) for each in found.tags]
     return Section(
         name="tags",
         title="Adapters against their base, by the scene's tag",
         table=Table("tags", columns, rows),
+        warns=[f"{found.rarer:,} rarer tags are neither here nor in the CSV."] if found.rarer else [],
         help="All adapter versions together, unless a version is chosen above. A scene with several tags is in each. "
         f"With many tags some interval misses the truth by chance, about one in {MANY_LOOKS}: an odd one out is a "
         "reason to look, not a finding. The gate's rule of no harm takes that into account.",

@@ -7,7 +7,7 @@ import csv
 import datetime
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,14 +21,14 @@ from django.views.decorators.http import require_safe
 from webapp.arena.refusals import Refusal
 from webapp.insights.breakdowns.flagged import flagged_voters
 from webapp.insights.gate_look import look
-from webapp.insights.pages.form import Filters, Question
+from webapp.insights.pages.form import Filters, Question, tag_choice
 from webapp.insights.pages.gate import gate
 from webapp.insights.pages.kept import Shown, flags_shown, kept, kept_while_large, shown
 from webapp.insights.pages.overview import Comparisons, overview
 from webapp.insights.pages.page import Page
 from webapp.insights.pages.ratings import ratings
 from webapp.insights.pages.scenes import scenes
-from webapp.insights.pages.voters import voters
+from webapp.insights.pages.voters import not_looked_at, voters
 from webapp.insights.statistics import comparisons_by_state, failures_by_reason
 from webapp.insights.votes.selection import DAY_S, Selection, Wanted, select
 
@@ -43,11 +43,12 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Answer:
-    """A page, or none where the form is wrong; and what else stands on it."""
+    """A page, or none where the form is wrong; and what else stands on it. `warns`: of the filters."""
 
     form: forms.Form
     page: Page | None
     problem: str = ""
+    warns: Sequence[str] = ()
 
 
 @require_safe
@@ -63,6 +64,7 @@ def statistics_page(request, context: dict, name: str = "overview"):
         "form": answer.form,
         "page": answer.page,
         "problem": answer.problem,
+        "warns": answer.warns,
         "filters": f"?{asked}" if asked else "",
         "here": address(name),
         "as_of": None if now.exact else datetime.datetime.fromtimestamp(now.at, timezone.get_current_timezone()),
@@ -98,11 +100,13 @@ def _answer(request, name: str, now: Shown) -> Answer:
         raise Http404(f"no page {name}")
     if name == "gate":
         return _gate(request, now)
-    form = Filters(request.GET, now.table)
+    tags = kept("tags", now, lambda: tag_choice(now.table))
+    form = Filters(request.GET, now.table.models, tags)
     if not form.is_valid():
         return Answer(form, None)
     wanted = form.wanted()
-    return Answer(form, _MAKERS[name](now, wanted))
+    warns = not_looked_at(flags_shown(now)) if wanted.without_flagged and name != "voters" else ()
+    return Answer(form, _MAKERS[name](now, wanted), warns=warns)
 
 
 def _selection(now: Shown, wanted: Wanted) -> Selection:

@@ -100,11 +100,23 @@ def _flags(votes: Selection, flags: Flags, suspicion: str) -> Section:
         name="flags",
         title="Votes that may not be honest",
         table=Table("flags", columns, rows),
+        warns=not_looked_at(flags),
         help="Whatever the filters. A flag is a suspicion: look at it before you leave votes out. To see how much "
         "hangs on these voters, choose “without flagged voters” above.",
         link=(suspicion, "What each rule saw, with buttons to leave votes out"),
         half=True,
     )
+
+
+def not_looked_at(flags: Flags) -> list[str]:
+    """Said where there are more votes than the rules see."""
+    if not flags.older:
+        return []
+    newest, older = f"{len(flags.rows):,}", f"{flags.older:,}"
+    return [
+        f"The rules look at the newest {newest} votes. Whoever was odd only among the {older} before them is no "
+        "flagged voter here, and “without flagged voters” keeps their votes."
+    ]
 
 
 def _agreement(votes: Selection) -> Section:

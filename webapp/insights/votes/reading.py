@@ -28,7 +28,8 @@ ROWS = f"""
         seconds_left, seconds_right, first_token_left, first_token_right, dwell_ms / 1000.0,
         CASE WHEN comparison.voter = vote.voter AND claimed_at IS NOT NULL
             THEN extract(epoch FROM vote.created_at - claimed_at) ELSE dwell_ms / 1000.0 END,
-        CASE WHEN withdrawn_at IS NOT NULL THEN 1 WHEN left_out <> '' THEN 2 ELSE 0 END
+        CASE WHEN withdrawn_at IS NOT NULL THEN 1 WHEN left_out <> '' THEN 2 ELSE 0 END,
+        CASE WHEN revealed_at IS NULL THEN 0 ELSE 1 END
     FROM arena_vote vote
     JOIN arena_comparison comparison ON comparison.id = vote.comparison_id
     JOIN arena_turn turn ON turn.id = vote.turn_id

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from webapp.insights.ratings.battles import Battles
-from webapp.insights.votes.table import BETWEEN_TAGS, Standing, VoteTable
+from webapp.insights.votes.table import Standing, VoteTable
+from webapp.insights.votes.tags import tags_of
 
 DAY_S = 86_400
 
@@ -26,6 +27,8 @@ class Wanted:
     """Upper and lower case are one."""
     without_flagged: bool = False
     """Leave out the voters that a rule points at."""
+    told_or_before: float | None = None
+    """Unix time: leave out later votes whose voters have not been told yet who was who."""
 
 
 class Selection:
@@ -86,8 +89,10 @@ def select(table: VoteTable, wanted: Wanted, flagged: np.ndarray | None = None) 
     if wanted.version:
         model = table.models.index(wanted.version) if wanted.version in table.models else -1
         keep &= (table.columns["left"] == model) | (table.columns["right"] == model)
+    if wanted.told_or_before is not None:
+        keep &= (table.columns["told"] == 1) | (table.columns["at"] < wanted.told_or_before)
     if wanted.tag:
-        keep &= has_tag(table, wanted.tag)[table.columns["tags"]]
+        keep &= _has_tag(table, wanted.tag)[table.columns["tags"]]
     if wanted.without_flagged:
         if flagged is None:
             raise ValueError("flagged voters cannot be left out when nobody says who they are")
@@ -97,16 +102,10 @@ def select(table: VoteTable, wanted: Wanted, flagged: np.ndarray | None = None) 
     return Selection(table, None if keep.all() else np.flatnonzero(keep))
 
 
-def has_tag(table: VoteTable, tag: str) -> np.ndarray:
+def _has_tag(table: VoteTable, tag: str) -> np.ndarray:
     """(tag sets,) whether the tag is in each."""
-    wanted = tag.casefold()
-    return np.array([wanted in tags.casefold().split(BETWEEN_TAGS) for tags in table.tag_sets], bool)
-
-
-def tags_of(table: VoteTable) -> list[str]:
-    """All tags by name, each once whatever its case, in one of its spellings."""
-    found: dict[str, str] = {}
-    for tags in table.tag_sets:
-        for tag in filter(None, tags.split(BETWEEN_TAGS)):
-            found.setdefault(tag.casefold(), tag)
-    return [found[key] for key in sorted(found)]
+    tags, found = tags_of(table), np.zeros(len(table.tag_sets), bool)
+    number = tags.number.get(tag.casefold())
+    if number is not None:
+        found[tags.sets_with(number)] = True
+    return found

@@ -1,7 +1,7 @@
 """All votes as columns of numbers.
 
 In: rows as PostgreSQL has them. Out: a frozen `VoteTable`; what is added makes a new one. Words (models, voters, tags)
-stand once in a book and in the columns as their places in it. About 90 bytes a vote. No Django inside.
+stand once in a book and in the columns as their places in it. 75 bytes a vote. No Django inside.
 """
 
 from dataclasses import dataclass, field
@@ -40,6 +40,7 @@ COLUMNS = {
     "dwell_s": np.float32,  # from the end of both replies to the vote
     "read_s": np.float32,  # from the first word shown to the vote
     "standing": np.int8,
+    "told": np.int8,  # 1: its voter knows who was who
 }
 Rows = dict[str, np.ndarray | tuple[np.ndarray, np.ndarray]]
 """The columns of COLUMNS; those in WORDS as a pair: the distinct words, and each row's place among them."""
