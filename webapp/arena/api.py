@@ -32,7 +32,7 @@ from webapp.arena.refusals import Refusal
 from webapp.arena.sharing import weights
 from webapp.arena.standings import standings
 from webapp.arena.vote_export import router as votes
-from webapp.arena.writing import FOR_PROGRAMS, in_database, write
+from webapp.arena.writing import in_database, write
 from webapp.insights.statistics import Statistics, statistics
 
 api = NinjaAPI(
@@ -153,7 +153,7 @@ class Refused(Schema):
     summary="Have two replies written",
 )
 async def compare(request, payload: CompareRequest):
-    """Both models answer the same scene, at the same time. Returns when both replies are complete."""
+    """Both models answer the same scene, at the same time. Returns when people would have read both to the end."""
     opening = _opening(payload)
     sides = draw(await served_pairs(), await in_database(weights), await in_database(standings.now))
     comparison = await in_database(comparing.open_comparison, opening, sides, voter_of_program(request))
@@ -247,7 +247,7 @@ async def _written(comparison_id: uuid.UUID) -> dict:
     """Have the turn that waits written whole; the answer about it."""
     turn = await in_database(comparing.claim, comparison_id)
     replies = {"left": "", "right": ""}
-    async with aclosing(write(turn, FOR_PROGRAMS)) as steps:
+    async with aclosing(write(turn)) as steps:
         async for step in steps:
             replies["left"] += step.left
             replies["right"] += step.right
