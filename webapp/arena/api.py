@@ -31,6 +31,7 @@ from webapp.arena.reasons import REASONS
 from webapp.arena.refusals import Refusal
 from webapp.arena.sharing import weights
 from webapp.arena.standings import standings
+from webapp.arena.still_blind import still_blind
 from webapp.arena.vote_export import router as votes
 from webapp.arena.writing import in_database, write
 from webapp.insights.statistics import Statistics, statistics
@@ -218,14 +219,15 @@ def read_statistics(request):
 )
 def read_battles(request, form: Query[Form]):
     """`jsonl`: one battle a line, FastChat's row with both conversations and what Bardloop adds (contracts/battle.py).
-    `csv` and `parquet`: the same as a table, without the conversations.
+    `csv` and `parquet`: the same as a table, without the conversations. Staff who were given a scene to vote on get its
+    battles after their vote.
     """
     pieces, content_type = {
         "jsonl": (battle_lines, "application/jsonl"),
         "csv": (csv_pieces, "text/csv; charset=utf-8"),
         "parquet": (parquet_pieces, "application/vnd.apache.parquet"),
     }[form.format]
-    response = StreamingHttpResponse(pieces(), content_type=content_type)
+    response = StreamingHttpResponse(pieces(still_blind(request)), content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="battles.{form.format}"'
     return response
 

@@ -1,14 +1,16 @@
 """Battles as a table without their texts: CSV as PostgreSQL copies it out, Parquet made of that.
 
-In: nothing. Out: pieces of the file, while PostgreSQL still reads: a million rows need no more memory than ten. Columns
-are FastChat's, and those that Bardloop adds; where a cell holds several words, "|" stands between them.
+In: ids of comparisons to leave out. Out: pieces of the file, while PostgreSQL still reads: a million rows need no more
+memory than ten. Columns are FastChat's, and those that Bardloop adds; where a cell holds several words, "|" stands
+between them.
 """
 
 import asyncio
 import contextlib
 import io
 import os
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterator
 
 import psycopg2
 from django.db import connection
@@ -27,24 +29,29 @@ ROWS = f"""
     FROM arena_vote vote
     JOIN arena_comparison comparison ON comparison.id = vote.comparison_id
     JOIN arena_turn turn ON turn.id = vote.turn_id
-    WHERE withdrawn_at IS NULL AND left_out = ''
-    ORDER BY vote.number
 """
 PIECE = 1 << 18
 PARQUET_BLOCK = 2 << 20
 """Bytes of CSV that become one row group."""
 
 
-async def csv_pieces() -> AsyncIterator[bytes]:
+def counting(rows: str, without: Collection[uuid.UUID]) -> str:
+    """The query with those votes only that count and are on none of these comparisons, in the order of casting."""
+    blind = ", ".join(f"'{comparison}'" for comparison in without)
+    seen = f"AND vote.comparison_id NOT IN ({blind})" if blind else ""
+    return f"{rows} WHERE withdrawn_at IS NULL AND left_out = '' {seen} ORDER BY vote.number"
+
+
+async def csv_pieces(without: Collection[uuid.UUID]) -> AsyncIterator[bytes]:
     """The table with a line of names, as CSV (RFC 4180, UTF-8)."""
-    async with copied(ROWS, "HEADER") as file:
+    async with copied(counting(ROWS, without), "HEADER") as file:
         while piece := await in_thread(file.read, PIECE):
             yield piece
 
 
-async def parquet_pieces() -> AsyncIterator[bytes]:
+async def parquet_pieces(without: Collection[uuid.UUID]) -> AsyncIterator[bytes]:
     """The same as Parquet."""
-    async with copied(ROWS, "HEADER") as file:
+    async with copied(counting(ROWS, without), "HEADER") as file:
         pieces = _as_parquet(file)
         while (piece := await in_thread(next, pieces, None)) is not None:
             yield piece
