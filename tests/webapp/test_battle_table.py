@@ -56,6 +56,15 @@ def test_csv_has_quotes_where_they_are_needed(staff, site):
     assert (row["winner"], row["judge"]) == ("tie", "program")
 
 
+@pytest.mark.parametrize("tag", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
+def test_spreadsheets_work_nothing_out(staff, site, tag):
+    insert_votes(site, BASE, VERSION, "tie", None, [tag, "=2"], 0)
+    (row,) = csv.DictReader(io.StringIO(staff.get("/api/battles?format=csv").text, newline=""))
+    assert row["tags"] == f"'{tag}|=2"
+    assert table(staff, "parquet")["tags"].to_pylist() == [f"{tag}|=2"]  # no spreadsheet reads it: as it is
+    assert staff.get("/api/battles").json()["tags"] == [tag, "=2"]
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_many_rows_come_in_order_and_whole(staff, site, form):
     insert_votes(site, BASE, VERSION, "left", "anybody", ["Noir"], 0, copies=60_000)

@@ -15,14 +15,21 @@ from collections.abc import AsyncIterator, Collection, Iterator
 import psycopg2
 from django.db import connection
 
+from webapp.insights.pages.table import FORMULA
+
 WINNER = """CASE choice WHEN 'left' THEN 'model_a' WHEN 'right' THEN 'model_b' WHEN 'tie' THEN 'tie'
             ELSE 'tie (bothbad)' END"""
 """FastChat's word for the choice; model a is the one that stood left."""
+TAGS = "array_to_string(tags, '|')"
+"""The only words in the table that strangers wrote."""
+SAFE_TAGS = f"""CASE WHEN left({TAGS}, 1) IN ({", ".join(f"chr({ord(sign)})" for sign in FORMULA)})
+            THEN '''' || {TAGS} ELSE {TAGS} END"""
+"""As the statistics' files have them: no spreadsheet works them out."""
 ROWS = f"""
     SELECT vote.number, comparison.id AS question_id, model_left AS model_a, model_right AS model_b,
         {WINNER} AS winner,
         coalesce(vote.voter::text, 'program') AS judge, turn.number AS turn, true AS anony, 'unknown' AS language,
-        extract(epoch FROM vote.created_at) AS tstamp, 'left' AS side_shown, array_to_string(tags, '|') AS tags,
+        extract(epoch FROM vote.created_at) AS tstamp, 'left' AS side_shown, {{tags}} AS tags,
         pair, names_maker, dwell_ms, array_to_string(reasons, '|') AS reasons,
         length(reply_left) AS characters_a, length(reply_right) AS characters_b,
         seconds_left AS seconds_a, seconds_right AS seconds_b
@@ -44,14 +51,14 @@ def counting(rows: str, without: Collection[uuid.UUID]) -> str:
 
 async def csv_pieces(without: Collection[uuid.UUID]) -> AsyncIterator[bytes]:
     """The table with a line of names, as CSV (RFC 4180, UTF-8)."""
-    async with copied(counting(ROWS, without), "HEADER") as file:
+    async with copied(counting(ROWS.format(tags=SAFE_TAGS), without), "HEADER") as file:
         while piece := await in_thread(file.read, PIECE):
             yield piece
 
 
 async def parquet_pieces(without: Collection[uuid.UUID]) -> AsyncIterator[bytes]:
     """The same as Parquet."""
-    async with copied(counting(ROWS, without), "HEADER") as file:
+    async with copied(counting(ROWS.format(tags=TAGS), without), "HEADER") as file:
         pieces = _as_parquet(file)
         while (piece := await in_thread(next, pieces, None)) is not None:
             yield piece
