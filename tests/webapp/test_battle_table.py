@@ -10,6 +10,7 @@ import pytest
 
 from tests.webapp.rows import insert_votes
 from tests.webapp.scripted_engine import ADAPTER_REPLY, BASE, BASE_REPLY, VERSION
+from webapp.arena.battle_table import as_parquet
 
 COLUMNS = ["number", "question_id", "model_a", "model_b", "winner", "judge", "turn", "anony", "language", "tstamp"]
 COLUMNS += ["side_shown", "tags", "pair", "names_maker", "dwell_ms", "reasons", "characters_a", "characters_b"]
@@ -71,6 +72,43 @@ def test_many_rows_come_in_order_and_whole(staff, site, form):
     found = table(staff, form)
     numbers = found["number"].to_pylist()
     assert len(numbers) == 60_000 and numbers == sorted(numbers)
+
+
+def test_what_is_read_may_end_in_the_midst_of_a_tag():
+    """At how many bytes the pipe's reader stops is chance, and tags may have several lines."""
+    row = [
+        1,
+        "id",
+        BASE,
+        VERSION,
+        "tie",
+        "program",
+        1,
+        "t",
+        "unknown",
+        0.5,
+        "left",
+        "two\nlines",
+        "",
+        "f",
+        0,
+        "",
+        1,
+        1,
+        1,
+        1,
+    ]
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([COLUMNS, *[row] * 1000])
+    file = pyarrow.BufferReader(b"".join(as_parquet(LittleAtATime(text.getvalue().encode()))))
+    assert pyarrow.parquet.read_table(file)["tags"].to_pylist() == ["two\nlines"] * 1000
+
+
+class LittleAtATime(io.BytesIO):
+    """As a pipe is when its writer is slow."""
+
+    def read(self, size: int = -1) -> bytes:
+        return super().read(1000)
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])
