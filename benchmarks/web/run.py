@@ -20,6 +20,8 @@ PEOPLE, VOTES_PER_S, P95_MS = 50, 200.0, 100.0
 OFFERED_PER_S = 1.05 * VOTES_PER_S
 PROCESSES = 2
 STREAMS, STREAM_KB, STREAMS_BEGIN_PER_S = 500, 100.0, 100.0
+WRITTEN_AT_ONCE = 100
+"""Through the API: each takes as long as its replies are read, without much work."""
 READING_WORDS_PER_S = 8.0
 
 
@@ -72,7 +74,7 @@ def cpu_s(site: RunningSite) -> float:
 
 async def written(site: RunningSite, count: int) -> list[str]:
     """Ids of complete comparisons that wait for their vote, made through the API."""
-    gate, found = asyncio.Semaphore(20), []
+    gate, found = asyncio.Semaphore(WRITTEN_AT_ONCE), []
     async with aiohttp.ClientSession() as session:
 
         async def one() -> None:

@@ -46,7 +46,15 @@ def tell_apart(battles: Sequence[Sequence[Event]], adapter_right: Sequence[bool]
 
     The same is done with permuted sides, for which the better one counts as well.
     """
-    features = _features(battles)
+    return _told(_features(battles), adapter_right, seed)
+
+
+def tell_apart_at_once(answers: Sequence[Event], adapter_right: Sequence[bool], seed: int) -> Told:
+    """The same where both replies of a battle come in one answer: its time and the lengths are all there is."""
+    return _told(_normal(np.array([_of_answer(answer) for answer in answers])), adapter_right, seed)
+
+
+def _told(features: np.ndarray, adapter_right: Sequence[bool], seed: int) -> Told:
     chance = np.random.default_rng(seed)
     truth = np.where(adapter_right, 1.0, -1.0)
     sides = np.column_stack([truth, *(chance.permutation(truth) for _ in range(PERMUTATIONS))])
@@ -75,12 +83,26 @@ def _kernels(features: np.ndarray) -> Iterator[np.ndarray]:
 
 
 def _features(battles: Sequence[Sequence[Event]]) -> np.ndarray:
-    """One row a battle, of variance 1 and without far outliers."""
+    """One row a battle."""
     own = np.array([_of_battle(battle) for battle in battles])
     texts, speeds = (np.array([what(battle) for battle in battles]) for what in (_of_texts, _of_speed))
     speeds = np.log(speeds / np.median(speeds, axis=0))
-    found = np.hstack([own, *(texts * speed[:, None] for speed in speeds.T)])
+    return _normal(np.hstack([own, *(texts * speed[:, None] for speed in speeds.T)]))
+
+
+def _normal(found: np.ndarray) -> np.ndarray:
+    """Of variance 1 and without far outliers."""
     return np.clip(found / (found.std(0) + 1e-12), -5, 5)
+
+
+def _of_answer(answer: Event) -> list[float]:
+    """Who waits for the slow side waits for start + speed * its length: on which side that fits, these tell together.
+
+    With both sides' mean length and difference, it is time - start - speed * mean = half of the speed * difference.
+    """
+    left, right = len(answer.left), len(answer.right)
+    known = np.array([1.0, answer.at, (left + right) / 2])
+    return [*((left - right) * known), *(np.sign(left - right) * known)]
 
 
 def _of_battle(battle: Sequence[Event]) -> list[float]:

@@ -10,6 +10,7 @@ import pytest
 
 from tests.webapp.rows import insert_votes
 from tests.webapp.scripted_engine import ADAPTER_REPLY, BASE, BASE_REPLY, VERSION
+from webapp.arena.battle_table import PARQUET_BLOCK, as_parquet
 
 COLUMNS = ["number", "question_id", "model_a", "model_b", "winner", "judge", "turn", "anony", "language", "tstamp"]
 COLUMNS += ["side_shown", "tags", "pair", "names_maker", "dwell_ms", "reasons", "characters_a", "characters_b"]
@@ -56,6 +57,15 @@ def test_csv_has_quotes_where_they_are_needed(staff, site):
     assert (row["winner"], row["judge"]) == ("tie", "program")
 
 
+@pytest.mark.parametrize("tag", ["=HYPERLINK(1)", "+1", "-1", "@SUM(1)", "\t=1", "\r=1"])
+def test_spreadsheets_work_nothing_out(staff, site, tag):
+    insert_votes(site, BASE, VERSION, "tie", None, [tag, "=2"], 0)
+    (row,) = csv.DictReader(io.StringIO(staff.get("/api/battles?format=csv").text, newline=""))
+    assert row["tags"] == f"'{tag}|=2"
+    assert table(staff, "parquet")["tags"].to_pylist() == [f"{tag}|=2"]  # no spreadsheet reads it: as it is
+    assert staff.get("/api/battles").json()["tags"] == [tag, "=2"]
+
+
 @pytest.mark.parametrize("form", ["csv", "parquet"])
 def test_many_rows_come_in_order_and_whole(staff, site, form):
     insert_votes(site, BASE, VERSION, "left", "anybody", ["Noir"], 0, copies=60_000)
@@ -69,6 +79,16 @@ def test_parquet_has_few_row_groups(staff, site):
     insert_votes(site, BASE, VERSION, "left", "anybody", ["Noir"], 0, copies=20_000)
     file = staff.get("/api/battles?format=parquet").content
     assert pyarrow.parquet.ParquetFile(pyarrow.BufferReader(file)).num_row_groups < 10
+
+
+def test_what_is_read_may_end_in_the_midst_of_a_tag():
+    """A block of the file may end there, and tags may have several lines."""
+    row = [1, "id", BASE, VERSION, "tie", "program", 1, "t", "unknown", 0.5, "left", "two\nlines", "", "f", 0, ""]
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([COLUMNS, *[[*row, 1, 1, 1, 1]] * 20_000])
+    assert len(text.getvalue()) > PARQUET_BLOCK
+    file = pyarrow.BufferReader(b"".join(as_parquet(io.BytesIO(text.getvalue().encode()))))
+    assert pyarrow.parquet.read_table(file)["tags"].to_pylist() == ["two\nlines"] * 20_000
 
 
 @pytest.mark.parametrize("form", ["csv", "parquet"])

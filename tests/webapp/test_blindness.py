@@ -5,6 +5,7 @@ import json
 import random
 import re
 import statistics
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pytest
 
 from tests.webapp.scripted_engine import ALIAS, BASE, VERSION, Script
 from tests.webapp.site import Step
-from tests.webapp.telling_apart import Event, tell_apart
+from tests.webapp.telling_apart import Event, tell_apart, tell_apart_at_once
 
 FAST, SLOW = 0.01, 0.03
 """Seconds a token: the adapter takes three times as long as its base."""
@@ -173,6 +174,57 @@ def test_the_classifier_can_tell_them_apart(in_lock_step):
         adapter_right.append(right == ALIAS)
     told = tell_apart(battles, adapter_right, seed=2)
     assert told.chance < 0.001 and told.accuracy > (0.9 if in_lock_step else 0.99), told
+
+
+def by_program(site) -> tuple[Event, bool]:
+    """Have two replies written through the API: what came when, and whether the adapter stood right."""
+    with site.visitor() as program:
+        began = time.monotonic()
+        answer = program.post("/api/compare", json={}).json()
+        took = time.monotonic() - began
+    return Event(took, answer["left"], answer["right"]), adapter_right(site, answer["id"])
+
+
+def without_scripts(site) -> tuple[Event, bool]:
+    """The same in a browser without JavaScript."""
+    with site.visitor() as visitor:
+        address = visitor.begin()
+        form = {"csrfmiddlewaretoken": visitor.token()}
+        began = time.monotonic()
+        assert visitor.post(f"{address}replies/", data=form, headers={"Referer": site.url}).status_code == 302
+        took = time.monotonic() - began
+        left, right = re.findall(r'data-testid="text-\w+"><p>(.*?)</p>', visitor.get(address).text)
+    return Event(took, left, right), adapter_right(site, address.split("/")[2])
+
+
+def adapter_right(site, comparison: str) -> bool:
+    ((left,),) = site.rows("SELECT model_left FROM arena_comparison WHERE id = %s", comparison)
+    return left == BASE
+
+
+AT_ONCE = 80
+
+
+@pytest.mark.parametrize("ask", [by_program, without_scripts])
+def test_how_long_both_replies_took_together_tells_nothing(site, engine, ask):
+    engine.scripts = unlike_models(seed=3)
+    with ThreadPoolExecutor(24) as pool:
+        answers, sides = zip(*pool.map(ask, [site] * AT_ONCE), strict=True)
+    told = tell_apart_at_once(answers, sides, seed=3)
+    assert told.chance > 0.001 and told.accuracy < 0.7, told
+
+
+def test_how_long_they_took_would_tell_without_a_pace():
+    """Both replies as soon as they are there."""
+    models, chance = unlike_models(seed=4), random.Random(4)
+    answers, sides = [], []
+    for _ in range(AT_ONCE):
+        left, right = chance.sample([BASE, ALIAS], 2)
+        words = [arrivals(models[name]) for name in (left, right)]
+        answers.append(Event(max(side[-1][0] for side in words), *("".join(word for _, word in one) for one in words)))
+        sides.append(right == ALIAS)
+    told = tell_apart_at_once(answers, sides, seed=4)
+    assert told.chance < 0.001 and told.accuracy > 0.75, told
 
 
 def arrivals(model: Script) -> list[tuple[float, str]]:

@@ -2,7 +2,9 @@
 
 import re
 
+import pyarrow
 import pytest
+from pyarrow import parquet
 
 from tests.webapp.scripted_engine import BASE, VERSION
 
@@ -72,6 +74,42 @@ def test_staff_do_not_see_who_is_who_in_a_scene_of_their_own_before_they_voted(s
     staff.vote(address, "tie")
     assert "1 comparison" in staff.get("/admin/arena/comparison/").text
     assert staff.get(change).status_code == 200
+
+
+def test_staff_do_not_see_who_is_who_in_a_scene_that_they_were_given_before_they_voted(staff, site):
+    with site.visitor() as first:
+        address = first.begin()
+        first.steps(address)
+        first.vote(address, "left")
+    comparison = address.split("/")[2]
+    ((vote,),) = site.rows("SELECT id FROM arena_vote")
+    records = [f"/admin/arena/comparison/{comparison}/", f"/admin/arena/vote/{vote}/"]
+    places = {
+        f"/admin/arena/{kind}/": f"{record}change/"
+        for kind, record in zip(("comparison", "vote"), records, strict=True)
+    }
+    places |= {f"{record}{page}/": comparison for record in records for page in ("change", "history")}
+    places |= {f"/api/battles?format={form}": comparison for form in ("jsonl", "csv")}
+
+    def naming() -> list[bool]:
+        """Which places name the battle."""
+        return [name in staff.get(place).text for place, name in places.items()]
+
+    staff.begin()  # from here on they are a voter
+    assert all(naming()) and battles(staff) == 1
+    site.rows(
+        "INSERT INTO arena_invitation (comparison_id, voter, created_at)"
+        " SELECT %s, voter, now() FROM arena_comparison WHERE id <> %s",
+        *(comparison, comparison),
+    )
+    assert not any(naming()) and battles(staff) == 0
+    assert staff.vote(address, "right").status_code == 302
+    assert all(naming()) and battles(staff) == 2
+
+
+def battles(staff) -> int:
+    """How many the file for programs holds."""
+    return parquet.read_table(pyarrow.BufferReader(staff.get("/api/battles?format=parquet").content)).num_rows
 
 
 def test_inline_code_and_style_are_forbidden_and_absent(staff):

@@ -3,11 +3,10 @@
 from django import forms
 from django.contrib import admin, messages
 from django.db import models
-from django.db.models import Exists, OuterRef, Q
 
 from webapp.arena.leaving_out import count_again, leave_out
-from webapp.arena.models import Comparison, Invitation, PairWeight, Turn, Vote
-from webapp.arena.voter import voter_of
+from webapp.arena.models import Comparison, PairWeight, Turn, Vote
+from webapp.arena.still_blind import still_blind
 
 
 class ReadOnly(admin.ModelAdmin):
@@ -56,11 +55,8 @@ class ComparisonAdmin(ReadOnly):
     inlines = [Turns]
 
     def get_queryset(self, request):
-        """Without those that the staff member has begun, or was given, and not voted on: they would see who is who."""
-        who = voter_of(request)
-        votes, invitations = (kind.objects.filter(comparison=OuterRef("pk"), voter=who) for kind in (Vote, Invitation))
-        theirs = Q(voter=who) | Exists(invitations)
-        return super().get_queryset(request).exclude(theirs & ~Exists(votes))
+        """Without those that the staff member has yet to vote on: they would see who is who."""
+        return super().get_queryset(request).exclude(pk__in=still_blind(request))
 
 
 @admin.register(Vote)
@@ -73,6 +69,10 @@ class VoteAdmin(ReadOnly):
     search_fields = ["comparison__title", "comment", "voter"]
     ordering = ["-created_at"]
     actions = ["leave_out", "count_again"]
+
+    def get_queryset(self, request):
+        """Without what others said of comparisons that the staff member has yet to vote on: the models stand beside."""
+        return super().get_queryset(request).exclude(comparison_id__in=still_blind(request))
 
     def has_leave_out_permission(self, request):
         """Who may change votes in Django's sense: it is the one thing about them that can be changed."""

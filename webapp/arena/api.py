@@ -31,8 +31,9 @@ from webapp.arena.reasons import REASONS
 from webapp.arena.refusals import Refusal
 from webapp.arena.sharing import weights
 from webapp.arena.standings import standings
+from webapp.arena.still_blind import still_blind
 from webapp.arena.vote_export import router as votes
-from webapp.arena.writing import FOR_PROGRAMS, in_database, write
+from webapp.arena.writing import in_database, write
 from webapp.insights.statistics import Statistics, statistics
 
 api = NinjaAPI(
@@ -153,7 +154,7 @@ class Refused(Schema):
     summary="Have two replies written",
 )
 async def compare(request, payload: CompareRequest):
-    """Both models answer the same scene, at the same time. Returns when both replies are complete."""
+    """Both models answer the same scene, at the same time. Returns when people would have read both to the end."""
     opening = _opening(payload)
     sides = draw(await served_pairs(), await in_database(weights), await in_database(standings.now))
     comparison = await in_database(comparing.open_comparison, opening, sides, voter_of_program(request))
@@ -222,14 +223,15 @@ def read_statistics(request):
 )
 def read_battles(request, form: Query[Form]):
     """`jsonl`: one battle a line, FastChat's row with both conversations and what Bardloop adds (contracts/battle.py).
-    `csv` and `parquet`: the same as a table, without the conversations.
+    `csv` and `parquet`: the same as a table, without the conversations. Staff who were given a scene to vote on get its
+    battles after their vote.
     """
     pieces, content_type = {
         "jsonl": (battle_lines, "application/jsonl"),
         "csv": (csv_pieces, "text/csv; charset=utf-8"),
         "parquet": (parquet_pieces, "application/vnd.apache.parquet"),
     }[form.format]
-    response = StreamingHttpResponse(pieces(), content_type=content_type)
+    response = StreamingHttpResponse(pieces(still_blind(request)), content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="battles.{form.format}"'
     return response
 
@@ -251,7 +253,7 @@ async def _written(comparison_id: uuid.UUID) -> dict:
     """Have the turn that waits written whole; the answer about it."""
     turn = await in_database(comparing.claim, comparison_id)
     replies = {"left": "", "right": ""}
-    async with aclosing(write(turn, FOR_PROGRAMS)) as steps:
+    async with aclosing(write(turn)) as steps:
         async for step in steps:
             replies["left"] += step.left
             replies["right"] += step.right

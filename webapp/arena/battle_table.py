@@ -1,51 +1,65 @@
 """Battles as a table without their texts: CSV as PostgreSQL copies it out, Parquet made of that.
 
-In: nothing. Out: pieces of the file, while PostgreSQL still reads: a million rows need no more memory than ten. Columns
-are FastChat's, and those that Bardloop adds; where a cell holds several words, "|" stands between them.
+In: ids of comparisons to leave out. Out: pieces of the file, while PostgreSQL still reads: a million rows need no more
+memory than ten. Columns are FastChat's, and those that Bardloop adds; where a cell holds several words, "|" stands
+between them.
 """
 
 import asyncio
 import contextlib
 import io
 import os
-from collections.abc import AsyncIterator, Iterator
+import uuid
+from collections.abc import AsyncIterator, Collection, Iterator
 
 import psycopg2
 from django.db import connection
 
+from webapp.insights.pages.table import FORMULA
+
 WINNER = """CASE choice WHEN 'left' THEN 'model_a' WHEN 'right' THEN 'model_b' WHEN 'tie' THEN 'tie'
             ELSE 'tie (bothbad)' END"""
 """FastChat's word for the choice; model a is the one that stood left."""
+TAGS = "array_to_string(tags, '|')"
+"""The only words in the table that strangers wrote."""
+SAFE_TAGS = f"""CASE WHEN left({TAGS}, 1) IN ({", ".join(f"chr({ord(sign)})" for sign in FORMULA)})
+            THEN '''' || {TAGS} ELSE {TAGS} END"""
+"""As the statistics' files have them: no spreadsheet works them out."""
 ROWS = f"""
     SELECT vote.number, comparison.id AS question_id, model_left AS model_a, model_right AS model_b,
         {WINNER} AS winner,
         coalesce(vote.voter::text, 'program') AS judge, turn.number AS turn, true AS anony, 'unknown' AS language,
-        extract(epoch FROM vote.created_at) AS tstamp, 'left' AS side_shown, array_to_string(tags, '|') AS tags,
+        extract(epoch FROM vote.created_at) AS tstamp, 'left' AS side_shown, {{tags}} AS tags,
         pair, names_maker, dwell_ms, array_to_string(reasons, '|') AS reasons,
         length(reply_left) AS characters_a, length(reply_right) AS characters_b,
         seconds_left AS seconds_a, seconds_right AS seconds_b
     FROM arena_vote vote
     JOIN arena_comparison comparison ON comparison.id = vote.comparison_id
     JOIN arena_turn turn ON turn.id = vote.turn_id
-    WHERE withdrawn_at IS NULL AND left_out = ''
-    ORDER BY vote.number
 """
 PIECE = 1 << 18
 PARQUET_BLOCK = 1 << 20
 """Bytes of CSV that become one row group."""
 
 
-async def csv_pieces() -> AsyncIterator[bytes]:
+def counting(rows: str, without: Collection[uuid.UUID]) -> str:
+    """The query with those votes only that count and are on none of these comparisons, in the order of casting."""
+    blind = ", ".join(f"'{comparison}'" for comparison in without)
+    seen = f"AND vote.comparison_id NOT IN ({blind})" if blind else ""
+    return f"{rows} WHERE withdrawn_at IS NULL AND left_out = '' {seen} ORDER BY vote.number"
+
+
+async def csv_pieces(without: Collection[uuid.UUID]) -> AsyncIterator[bytes]:
     """The table with a line of names, as CSV (RFC 4180, UTF-8)."""
-    async with copied(ROWS, "HEADER") as file:
+    async with copied(counting(ROWS.format(tags=SAFE_TAGS), without), "HEADER") as file:
         while piece := await in_thread(file.read, PIECE):
             yield piece
 
 
-async def parquet_pieces() -> AsyncIterator[bytes]:
+async def parquet_pieces(without: Collection[uuid.UUID]) -> AsyncIterator[bytes]:
     """The same as Parquet."""
-    async with copied(ROWS, "HEADER") as file:
-        pieces = _as_parquet(file)
+    async with copied(counting(ROWS.format(tags=TAGS), without), "HEADER") as file:
+        pieces = as_parquet(file)
         while (piece := await in_thread(next, pieces, None)) is not None:
             yield piece
 
@@ -87,7 +101,8 @@ def _copy(rows: str, options: str, start: int) -> None:
         own.cursor().copy_expert(f"COPY ({rows}) TO STDOUT WITH (FORMAT csv, {options})", file)
 
 
-def _as_parquet(file: io.FileIO) -> Iterator[bytes]:
+def as_parquet(file: io.RawIOBase) -> Iterator[bytes]:
+    """Pieces of a Parquet file, while the table's CSV is read."""
     import pyarrow as pa  # here: 0.3 s that no other page needs
     from pyarrow import csv, parquet
 
@@ -113,6 +128,7 @@ def _as_parquet(file: io.FileIO) -> Iterator[bytes]:
     reader = csv.open_csv(
         pa.PythonFile(blocks, mode="r"),
         read_options=csv.ReadOptions(block_size=PARQUET_BLOCK, use_threads=False),
+        parse_options=csv.ParseOptions(newlines_in_values=True),
         convert_options=csv.ConvertOptions(column_types=types, true_values=["t"], false_values=["f"]),
     )
     sink = io.BytesIO()

@@ -1,21 +1,22 @@
 """Votes as battle records, one JSON object a line, as contracts/battle.py has them.
 
-In: nothing. Out: lines, while PostgreSQL still reads: a million need no more memory than a thousand. PostgreSQL makes
-the JSON of what is in its columns; the conversations are put together here, by the contract. `battle` makes the same
-record of one vote, by the models.
+In: ids of comparisons to leave out. Out: lines, while PostgreSQL still reads: a million need no more memory than a
+thousand. PostgreSQL makes the JSON of what is in its columns; the conversations are put together here, by the contract.
+`battle` makes the same record of one vote, by the models.
 """
 
 import functools
 import io
 import itertools
 import json
-from collections.abc import AsyncIterator
+import uuid
+from collections.abc import AsyncIterator, Collection
 
 from django.db.models import Prefetch, QuerySet
 
 from contracts.battle import Battle
 from contracts.scene import ChatMessage, Post, scene_messages
-from webapp.arena.battle_table import PIECE, copied, in_thread
+from webapp.arena.battle_table import PIECE, copied, counting, in_thread
 from webapp.arena.battle_table import WINNER as WINNER_IN_SQL
 from webapp.arena.models import Choice, State, Turn, Vote
 from webapp.arena.story import messages
@@ -40,9 +41,7 @@ ROWS = f"""
         ) END
     FROM arena_vote vote
     JOIN arena_comparison comparison ON comparison.id = vote.comparison_id
-    JOIN arena_turn turn ON turn.id = vote.turn_id
-    WHERE withdrawn_at IS NULL AND left_out = '' AND turn.state = 'complete'
-    ORDER BY vote.number
+    JOIN arena_turn turn ON turn.id = vote.turn_id AND turn.state = 'complete'
 """
 """The record without its conversations; the scene and the post of the turn that was voted on; both replies to it; post
 and replies of the turns before."""
@@ -51,9 +50,9 @@ AS_IT_IS = "DELIMITER E'\\x02', QUOTE E'\\x01'"
 """JSON holds neither of the two, so PostgreSQL has nothing to quote and a row needs nothing but splitting."""
 
 
-async def battle_lines() -> AsyncIterator[bytes]:
-    """Every vote that counts in the order of casting, some lines at a time."""
-    async with copied(ROWS, AS_IT_IS) as file:
+async def battle_lines(without: Collection[uuid.UUID]) -> AsyncIterator[bytes]:
+    """Every vote that counts, but for those on these comparisons, in the order of casting, some lines at a time."""
+    async with copied(counting(ROWS, without), AS_IT_IS) as file:
         rows = io.BufferedReader(file, PIECE)
         while lines := await in_thread(_lines, rows):
             yield lines

@@ -48,7 +48,7 @@ class Rhythm:
     """Showing begins at a multiple of it, counted from the question."""
     shortest: float = 0.03
     longest: float = 0.6
-    """Bounds of the time between two steps; the longest only holds where words are waiting. Both 0: no pace."""
+    """Bounds of the time between two steps; the longest only holds where words are waiting."""
     slack: float = 1.1
     """How much slower words are shown than the slower side writes, at least."""
     ratio: float = 1.25
@@ -178,8 +178,6 @@ def _tempo(sides: tuple[_Side, _Side], rhythm: Rhythm, tempo: float) -> float:
 
     Once one side has ended that does not change any more. A tempo that does is kept where it is not far too slow.
     """
-    if not rhythm.shortest:
-        return 0.0
     words = min(len(side.words) for side in sides)
     characters = min(side.total for side in sides)
     if not words:

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
-from dataclasses import replace
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -16,16 +15,15 @@ from webapp.arena.pacing import Rhythm, Step, in_lock_step
 from webapp.arena.refusals import Refusal
 from webapp.arena.story import messages, story
 
-FOR_PEOPLE = Rhythm()
-FOR_PROGRAMS = Rhythm(beat=0, shortest=0, longest=0)
-"""A program gets both replies at once, at the end: there is no timing to hide and nobody to read along."""
-
 THREADS = ThreadPoolExecutor(max_workers=16, thread_name_prefix="database")
 """For what streams ask the database, a few milliseconds each: as many as there are connections in the pool."""
 
 
-async def write(turn: Turn, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIterator[Step]:
+async def write(turn: Turn) -> AsyncIterator[Step]:
     """Yield the words of a claimed turn. At the end it is complete; when this is closed early, it waits again.
+
+    The rhythm is the same for who reads along and for who gets both replies at the end: the time that the engine takes
+    is the slow side's, and with the lengths of both it would say which one that is.
 
     Raises:
         EngineFault: one side failed. The turn is stored as failed, with the reason.
@@ -35,7 +33,7 @@ async def write(turn: Turn, rhythm: Rhythm = FOR_PEOPLE) -> AsyncIterator[Step]:
     try:
         left, right = await in_database(_questions, turn)
         try:
-            steps = in_lock_step(left.deltas(), right.deltas(), _limited(rhythm))
+            steps = in_lock_step(left.deltas(), right.deltas(), Rhythm(time_limit=settings.REPLY_TIMEOUT_S))
             async with aclosing(steps):
                 async for step in steps:
                     yield step
@@ -81,10 +79,6 @@ def _explained(fault: EngineFault, turn: Turn) -> EngineFault:
     if fault.code == "too_long" and turn.number > 1:
         return EngineFault("scene_too_long", fault.detail)
     return fault
-
-
-def _limited(rhythm: Rhythm) -> Rhythm:
-    return replace(rhythm, time_limit=settings.REPLY_TIMEOUT_S)
 
 
 def _check_versions(left: Reply, right: Reply) -> None:

@@ -7,15 +7,15 @@ from django.views.decorators.http import require_POST
 
 from webapp.arena import comparing
 from webapp.arena.engine import EngineFault
-from webapp.arena.writing import FOR_PROGRAMS, in_database, write
+from webapp.arena.writing import in_database, write
 
 
 @require_POST
 async def replies(request, comparison_id):
-    """Answers when both are complete, so nothing in its timing tells them apart. A failure stands on the page."""
+    """Answers when a stream of both would have ended, whose time tells nothing. A failure stands on the page."""
     turn = await in_database(comparing.claim, comparison_id)
     try:
-        async with aclosing(write(turn, FOR_PROGRAMS)) as steps:
+        async with aclosing(write(turn)) as steps:
             async for _ in steps:
                 pass
     except EngineFault:
