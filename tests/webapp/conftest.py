@@ -25,7 +25,10 @@ PASSWORD = "only-for-the-tests"
 EXPORT_KEY = "reads-the-votes"
 UNHURRIED = ",".join(f"{limit}=100000" for limit in DEFAULTS)
 """All visitors of the tests share one address, and tests are faster than a school."""
-EMPTY = "DELETE FROM arena_invitation; DELETE FROM arena_vote; DELETE FROM arena_turn; DELETE FROM arena_comparison"
+EMPTY = """
+    DELETE FROM arena_invitation; DELETE FROM arena_vote; DELETE FROM arena_turn; DELETE FROM arena_comparison;
+    DELETE FROM arena_account; DELETE FROM auth_user WHERE NOT is_superuser
+"""
 
 
 @pytest.fixture(scope="session")

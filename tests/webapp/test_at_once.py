@@ -23,13 +23,6 @@ SECRET = "correct horse battery"
 
 
 @pytest.fixture
-def site(site):
-    """The site without accounts but the operator's."""
-    site.rows("DELETE FROM arena_account; DELETE FROM auth_user WHERE NOT is_staff")
-    return site
-
-
-@pytest.fixture
 def written(visitor) -> str:
     """The address of a comparison of the visitor's, ready to be voted on."""
     address = visitor.begin()
