@@ -63,4 +63,4 @@ def test_what_was_there_is_carried_over(old_site):
     comparisons = site.rows("SELECT pair, names_maker, model_right FROM arena_comparison ORDER BY created_at")
     assert comparisons == [("base-stable", False, VERSION), ("base-stable", False, "")]
     weights = dict(site.rows("SELECT kind, weight FROM arena_pairweight WHERE weight > 0"))
-    assert weights == {"base-stable": 1, "stable-candidate": 3}
+    assert weights == {"base-stable": 1, "stable-candidate": 3, "shared": 0.4}
