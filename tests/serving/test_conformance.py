@@ -28,7 +28,7 @@ OF_VLLM = {
     *("ec_transfer_params", "kv_transfer_params", "metrics", "prompt_logprobs", "prompt_text", "prompt_token_ids"),
     *("reasoning", "routed_experts", "service_tier", "stop_reason", "token_ids"),
 }
-OF_MODELS = {"max_model_len", "parent", "root"}
+OF_MODELS = {"max_model_len", "parent", "root", "stage"}
 """Fields that OpenAI's types do not have."""
 EVERYTHING = {
     "n": 2,
