@@ -95,8 +95,3 @@ def test_statistics_in_the_admin(page, site):
     page.get_by_test_id("to-statistics").click()
     assert page.get_by_test_id("votes-total").inner_text() == "1"
     assert page.get_by_test_id("win-rate").inner_text() == "50 %"
-
-
-def test_documentation_of_the_api(page):
-    page.goto("/api/docs")
-    page.get_by_text("Have two replies written").wait_for()
