@@ -56,7 +56,7 @@ def main(home: pathlib.Path, steps: int, length: int, dtype: str | None = None) 
         args=settings,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
-        peft_config=LoraConfig(r=16, lora_alpha=32, lora_dropout=0.05, target_modules="all-linear"),
+        peft_config=LoraConfig(r=16, lora_alpha=32, target_modules="all-linear"),
         callbacks=[clock],
     )
     step = trainer.training_step

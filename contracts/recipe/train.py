@@ -14,7 +14,8 @@ class Lora(Section):
 
     rank: Positive = 16
     alpha: Positive = 32
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """0 is PEFT's default. More draws a mask for the input of every adapted layer in every step, which takes time."""
     target_modules: str | tuple[str, ...] = "all-linear"
     rank_stabilized: bool = False
     """rsLoRA: the adapter is scaled by alpha / sqrt(rank) (Kalajdzievski 2023)."""

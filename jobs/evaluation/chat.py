@@ -5,9 +5,11 @@ In: chat messages and the template that the adapter was trained with. Out: promp
 
 import pathlib
 from dataclasses import dataclass
+from typing import ClassVar
 
 from contracts.recipe import Recipe
 from contracts.scene import ChatMessage
+from jobs.evaluation.story import Story
 from jobs.training.chat_template import encode, training_template
 
 
@@ -18,6 +20,7 @@ class Chat:
     tokenizer: object
     template: str
     positions: int
+    writes_replies: ClassVar[bool] = True
 
     @property
     def end_tokens(self) -> list[int]:
@@ -51,8 +54,8 @@ class Chat:
         return None
 
 
-def read_chat(recipe: Recipe, model_folder: pathlib.Path) -> Chat:
-    """As the recipe trains it. Views without conversations need no template, and not every model has one.
+def read_chat(recipe: Recipe, model_folder: pathlib.Path) -> Chat | Story:
+    """As the recipe trains it. Views of running text need no template, and not every model has one.
 
     Raises:
         JobError: the model has no usable chat template.
@@ -60,9 +63,10 @@ def read_chat(recipe: Recipe, model_folder: pathlib.Path) -> Chat:
     from transformers import AutoConfig, PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast.from_pretrained(model_folder)
-    talks = recipe.train.view in ("chat", "messages")
-    template = training_template(tokenizer, recipe.train.chat.template) if talks else ""
-    return Chat(tokenizer, template, AutoConfig.from_pretrained(model_folder).max_position_embeddings)
+    positions = AutoConfig.from_pretrained(model_folder).max_position_embeddings
+    if recipe.train.view in ("completion", "content"):
+        return Story(tokenizer, min(positions, recipe.train.max_length))
+    return Chat(tokenizer, training_template(tokenizer, recipe.train.chat.template), positions)
 
 
 def _turn(role: str, content: str) -> ChatMessage:

@@ -6,26 +6,33 @@ In: a split of what a run trains on. Out: samples for the loss, and turns (a sce
 import itertools
 import pathlib
 import random
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from contracts.recipe import Recipe
 from contracts.scene import ChatMessage
+from jobs.training.threads import read_threads
 from jobs.training.views import read_samples
+from jobs.training.views.completion import pieces
 from jobs.training.views.sample import Sample
+
+POSTS = 100
+"""Posts before the next one that are remembered of a story: more than a sample holds, short of the whole thread."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A reply and what came before it. `context` ends with a user turn."""
+    """A reply and what came before it. `context` is a conversation that ends with a user turn, or of a story what
+    `story_turns` says."""
 
     source: str
-    context: list[ChatMessage]
+    context: list[ChatMessage] | list[str]
     reply: str
 
 
 @dataclass(frozen=True)
 class HeldOut:
-    """`samples` are drawn by the recipe's seed, `turns` are those of all samples of the split."""
+    """`samples` are drawn by the recipe's seed, `turns` are all that the split has."""
 
     split: str
     samples: list[Sample]
@@ -41,7 +48,9 @@ def read_held_out(recipe: Recipe, home: pathlib.Path, corpus_digest: str, split:
     """
     samples, report = read_samples(recipe, home, corpus_digest, split, tokenizer)
     drawn = random.Random(recipe.evaluate.seed).sample(samples, min(len(samples), recipe.evaluate.max_samples))
-    return HeldOut(split, drawn, turns(samples), asdict(report))
+    told = recipe.train.view == "completion"
+    found = story_turns(read_threads(home, recipe.name, corpus_digest, split)) if told else turns(samples)
+    return HeldOut(split, drawn, found, asdict(report))
 
 
 def turns(samples: list[Sample]) -> list[Turn]:
@@ -52,4 +61,18 @@ def turns(samples: list[Sample]) -> list[Turn]:
             if message["role"] == "assistant" and before["role"] == "user" and message["content"].strip():
                 turn = Turn(sample.source, sample.messages[:place], message["content"].strip())
                 found.setdefault((turn.source, turn.reply), turn)
+    return list(found.values())
+
+
+def story_turns(threads: Iterable[dict]) -> list[Turn]:
+    """Every post that follows another player's, once. Its context is what the story was joined of up to there (the
+    title is the first piece, if no more than POSTS posts came since), and `Name:` of who wrote the post."""
+    found = {}
+    for thread in threads:
+        told, posts = pieces(thread), thread["messages"]
+        for place, (before, post) in enumerate(itertools.pairwise(posts), start=2):
+            text = post["text"].strip()
+            if text and post["author"] != before["author"]:
+                context = [*told[max(0, place - POSTS) : place], f"{post['author']}:"]
+                found.setdefault((thread["thread_id"], text), Turn(thread["thread_id"], context, text))
     return list(found.values())

@@ -14,6 +14,7 @@ from jobs.errors import JobError
 from jobs.evaluation.chat import Chat
 from jobs.evaluation.log_likelihood import continuation_log_likelihoods, sample_losses, token_log_likelihoods
 from jobs.evaluation.replies import Reply, write_replies
+from jobs.training.cpu import keep_freed_memory
 from jobs.training.views.sample import Sample
 
 PROBE = "The lamps of the harbour went out one by one. “You are late,” said the ferrywoman, and held out her hand."
@@ -38,6 +39,7 @@ class LocalModel:
 
         if not torch.cuda.is_available():
             torch.set_num_threads(recipe.batch.cpus)
+            keep_freed_memory()
         dtype = getattr(torch, recipe.train.dtype)
         self.model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, **placement()).eval()
         self.chat, self.settings = chat, recipe.evaluate

@@ -27,7 +27,7 @@ class Question:
     """`options[answer]` is what was written after `context`; `answer` counts from 0."""
 
     source: str
-    context: list[ChatMessage]
+    context: list[ChatMessage] | list[str]
     options: list[str]
     answer: int
 

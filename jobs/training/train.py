@@ -19,7 +19,7 @@ from jobs.errors import JobError, Preempted
 from jobs.planning.plan import check_fits
 from jobs.training.base_model import read_base
 from jobs.training.checkpoints import is_over, read_state
-from jobs.training.cpu import yield_waiting_cores
+from jobs.training.cpu import keep_freed_memory, yield_waiting_cores
 from jobs.training.files import full_disk_explained
 from jobs.training.launch import check_launch, read_accelerate_config
 from jobs.training.methods import load_base, lora_config, parent_folder
@@ -91,6 +91,7 @@ def _train(
 
     if config.use_cpu:  # accelerate launch sets one thread a process; the recipe says what the job may use
         torch.set_num_threads(max(1, recipe.batch.cpus // config.num_processes))
+        keep_freed_memory()
     make_settings, make_trainer = TRAINERS[recipe.train.method]
     settings = make_settings(recipe, folder.checkpoints, config)  # also starts the process group: loading looks at it
     if not (config.use_cpu or torch.cuda.is_available()):

@@ -118,19 +118,6 @@ def test_the_parent_must_be_beaten_as_well(trained_home, tmp_path):
     assert against == {"base", "parent"}
 
 
-def test_running_text_has_a_loss_but_no_replies(trained_home, tmp_path):
-    home = shutil.copytree(trained_home, tmp_path / "home")
-    story = ("train.view=completion", "train.max_steps=8")
-    tiny.trained(home, "story", *scenes.TRAINING, *story)
-    summary = scenes.evaluated(home, *story, run_id="story")
-    assert summary["passed"] is True and not any("choice" in metric for metric in summary["metrics"])
-    silent = scenes.report(home, "story")["not_measured"]
-    assert set(silent) == {"choice", "generated_choice", "generation"}
-    assert "holds no reply to another's post" in silent["choice"]
-    page = (home / "runs/demo/story/evaluation.html").read_text()
-    assert "<strong>Not measured: generated choice.</strong>" in page
-
-
 def test_a_dataset_that_has_changed_is_noticed(trained_home, tmp_path):
     home = shutil.copytree(trained_home, tmp_path / "home")
     rows = tmp_path / "rows.jsonl"

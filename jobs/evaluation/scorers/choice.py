@@ -10,6 +10,7 @@ from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
 from jobs.evaluation.questions import Question, draw_questions
 from jobs.evaluation.scorers.scorer import NothingToScoreError, Part, Score, wilson_interval
+from jobs.evaluation.story import Story
 
 
 def questions_of(held_out: HeldOut, settings: Evaluate) -> list[Question]:
@@ -38,8 +39,8 @@ class ChoiceScorer:
     name, needs = "choice", "log_likelihood"
     metrics = {"choice/accuracy": "share of questions in which the true next post is the likeliest per byte"}
 
-    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat):
-        self.questions, self.asked = [], []
+    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat | Story):
+        self.questions, self.asked, self.items = [], [], []
         for question in questions_of(held_out, settings):
             longest = max(len(chat.continuation(question.context, option)[1]) for option in question.options)
             context = chat.fitted(question.context, longest)
@@ -47,10 +48,10 @@ class ChoiceScorer:
                 continue
             pairs = [chat.continuation(context, option) for option in question.options]
             self.questions.append(question)
+            self.items.append(asdict(question) | {"context": context})
             self.asked.append((pairs[0][0], [ids for _, ids in pairs]))
         if not self.questions:
             raise NothingToScoreError(f"no question fits into the {chat.positions} tokens that the model can look at")
-        self.items = [asdict(question) for question in self.questions]
 
     def score(self, model) -> Score:
         """Accuracy, and how likely each option was in nats."""

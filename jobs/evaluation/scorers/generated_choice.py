@@ -12,7 +12,8 @@ from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
 from jobs.evaluation.questions import Question
 from jobs.evaluation.scorers.choice import questions_of
-from jobs.evaluation.scorers.scorer import NothingToScoreError, Part, Score, wilson_interval
+from jobs.evaluation.scorers.scorer import NO_REPLIES, NothingToScoreError, Part, Score, wilson_interval
+from jobs.evaluation.story import Story
 
 ANSWER_TOKENS = 12
 """Room for an answer: a number, and some politeness around it."""
@@ -27,10 +28,12 @@ class GeneratedChoiceScorer:
         "choice/unreadable": "share of answers that do not name exactly one of the numbers",
     }
 
-    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat):
+    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat | Story):
         if not settings.choice.generated:
             raise NothingToScoreError("evaluate.choice.generated is false")
         drawn = questions_of(held_out, settings)
+        if not chat.writes_replies:
+            raise NothingToScoreError(NO_REPLIES)
         asked = [(question, chat.fitted(asked_in_words(question), ANSWER_TOKENS)) for question in drawn]
         self.asked = [(question, messages) for question, messages in asked if messages is not None]
         if not self.asked:

@@ -13,7 +13,8 @@ from contracts.scene import ChatMessage
 from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
 from jobs.evaluation.replies import Reply
-from jobs.evaluation.scorers.scorer import NothingToScoreError, Score
+from jobs.evaluation.scorers.scorer import NO_REPLIES, NothingToScoreError, Score
+from jobs.evaluation.story import Story
 
 
 class GenerationScorer:
@@ -32,12 +33,14 @@ class GenerationScorer:
         "generation/ended": "share of replies that the model ended, rather than the limit",
     }
 
-    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat):
+    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat | Story):
         self.settings = settings.generation
         if not self.settings.samples:
             raise NothingToScoreError("evaluate.generation.samples is 0")
         if not held_out.turns:
             raise NothingToScoreError(f"split {held_out.split} holds no reply to another's post")
+        if not chat.writes_replies:
+            raise NothingToScoreError(NO_REPLIES)
         drawn = random.Random(settings.seed).sample(held_out.turns, min(len(held_out.turns), self.settings.samples))
         longest = max((self.settings.max_new_tokens, *self.settings.study))  # the study asks in the same contexts
         fitted = [(turn, chat.fitted(turn.context, longest)) for turn in drawn]

@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
 from jobs.evaluation.scorers.scorer import NothingToScoreError, Part, Score
+from jobs.evaluation.story import Story
 from jobs.training.views.sample import IGNORED
 
 TAGS = 20
@@ -25,7 +26,7 @@ class LossScorer:
         "perplexity_per_byte": "the same for a byte of the trained text, comparable between tokenizers",
     }
 
-    def __init__(self, held_out: HeldOut, settings, chat: Chat):
+    def __init__(self, held_out: HeldOut, settings, chat: Chat | Story):
         if not held_out.samples:
             raise NothingToScoreError(f"split {held_out.split} holds no sample")
         self.samples = held_out.samples

@@ -12,6 +12,9 @@ from typing import ClassVar, Literal, NamedTuple, Protocol
 from contracts.recipe import Evaluate
 from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
+from jobs.evaluation.story import Story
+
+NO_REPLIES = "a model of running text is not asked to write: nothing in a story says where a post ends"
 
 
 class NothingToScoreError(Exception):
@@ -51,7 +54,7 @@ class Scorer(Protocol):
     """Name, as in evaluation.json and in the recipe's criteria, to what it says in one line."""
     items: Sequence[dict]
 
-    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat):
+    def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat | Story):
         """Raises NothingToScoreError."""
 
     def score(self, model) -> Score:

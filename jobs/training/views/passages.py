@@ -39,19 +39,13 @@ class PassageCutter:
         """
         check_end_token(tokenizer)
         self._tokenizer, self._report = tokenizer, report
-        added = tokenizer("", add_special_tokens=True)["input_ids"]
-        self._begin = [tokenizer.bos_token_id] if added[:1] == [tokenizer.bos_token_id] else []
+        self._begin = beginning(tokenizer)
         self._room = max_length - len(self._begin)
         self._overlap = min(overlap, self._room // 2)
 
     def passages(self, text: str, parts: Sequence[int] = ()) -> Iterator[Passage]:
-        """The passages of `text`, in order; `parts` are the characters at which its posts begin.
-
-        Control tokens that stand in the text as words are read as words.
-        """
-        (encoded,) = self._tokenizer(
-            [text], add_special_tokens=False, return_attention_mask=False, split_special_tokens=True, verbose=False
-        ).encodings
+        """The passages of `text`, in order; `parts` are the characters at which its posts begin."""
+        encoded = running_text(self._tokenizer, text)
         ids = [*encoded.ids, self._tokenizer.eos_token_id]
         self._report.tokens_in += len(ids)
         borders = _borders(text, parts, encoded.offsets) if len(ids) > self._room else []
@@ -94,6 +88,21 @@ class PassageCutter:
         report.reply_tokens += trained
         report.context += end - fresh - trained
         return Passage(tokens, labels)
+
+
+def beginning(tokenizer) -> list[int]:
+    """The beginning token, where the tokenizer itself adds one."""
+    added = tokenizer("", add_special_tokens=True)["input_ids"]
+    return [tokenizer.bos_token_id] if added[:1] == [tokenizer.bos_token_id] else []
+
+
+def running_text(tokenizer, text: str):
+    """`ids` of `text` and the `offsets` (start and end, in characters) of each. Control tokens that stand in the text
+    as words are read as words."""
+    (encoded,) = tokenizer(
+        [text], add_special_tokens=False, return_attention_mask=False, split_special_tokens=True, verbose=False
+    ).encodings
+    return encoded
 
 
 def _borders(text: str, parts: Sequence[int], offsets: list[tuple[int, int]]) -> list[list[int]]:
