@@ -14,6 +14,9 @@ class Choice(Section):
 
     questions: Annotated[int, Field(ge=0)] = 100
     distractors: Annotated[int, Field(ge=1, le=8)] = 3
+    of_checkpoints: bool = True
+    """Ask every checkpoint on `valid`, or only the one that is taken, on the split that is reported. Where accuracy
+    decides which one is taken, all are asked."""
     generated: bool = True
     """Also ask for the number of the right one in words, and count answers that cannot be read."""
 

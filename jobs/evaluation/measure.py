@@ -113,7 +113,10 @@ def _choose(recipe: Recipe, model: LocalModel, valid: HeldOut, chat: Chat, found
     panel, metric = make_panel(valid, settings, chat), settings.choose_by.metric
     check_metric("evaluate.choose_by", settings.choose_by, panel)
     # What writes replies takes long: it is left for the one that is chosen, unless it decides the choice.
-    asked = {name for name, scorer in panel.scorers.items() if scorer.needs == "log_likelihood"} | {METRICS[metric]}
+    asked = {name for name, scorer in panel.scorers.items() if scorer.needs == "log_likelihood"}
+    if not settings.choice.of_checkpoints:
+        asked -= {"choice"}
+    asked |= {METRICS[metric]}
     with model.being("base", None):
         rows = [{"name": "base", "step": 0, "version": None, **joined(panel.score(model, asked))}]
     sound: list[tuple[Candidate, float]] = []

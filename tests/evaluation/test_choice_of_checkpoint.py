@@ -55,6 +55,13 @@ def test_a_metric_of_replies_can_decide(scenes_home):
     assert scenes.report(scenes_home)["chosen"]["name"] == best["name"]
 
 
+def test_questions_can_be_kept_for_the_one_that_is_taken(scenes_home):
+    summary = scenes.evaluated(scenes_home, "evaluate.choice.of_checkpoints=false")
+    rows = scenes.report(scenes_home)["checkpoints"]
+    assert all("loss" in row["metrics"] and "choice/accuracy" not in row["metrics"] for row in rows)
+    assert 0 <= summary["metrics"]["test/choice/accuracy"] <= 1
+
+
 @pytest.mark.parametrize("harm", ["cut", "strange", "nan", "changed"])
 def test_a_checkpoint_that_is_not_sound_is_out_and_the_others_are_judged(scenes_home, harm):
     """Also when it is the first that is loaded."""
