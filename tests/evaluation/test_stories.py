@@ -5,11 +5,14 @@ import json
 import shutil
 
 import pytest
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from transformers import PreTrainedTokenizerFast
 
-from contracts.recipe import Choice
+from contracts.recipe import Choice, Evaluate
 from jobs.evaluation.chat import read_chat
-from jobs.evaluation.held_out import POSTS, read_held_out, story_turns
+from jobs.evaluation.held_out import POSTS, HeldOut, read_held_out, story_turns
 from jobs.evaluation.scorers.choice import ChoiceScorer
+from jobs.evaluation.story import Story
 from jobs.training.views.completion import story
 from tests.evaluation import scenes
 from tests.evaluation.test_log_likelihood import alone
@@ -72,6 +75,24 @@ def test_likelihoods_are_those_of_a_single_pass(trained_home, told, model):
         for option, likelihood in zip(question["options"], item["log_likelihoods"], strict=True):
             prompt, ids = told.continuation(question["context"], option)
             assert likelihood == pytest.approx(alone(model, prompt, ids), abs=1e-3)
+
+
+def test_tokens_across_the_border_belong_to_the_post(trained_home):
+    """As of a tokenizer that knows whole phrases: the prompt that the options share ends before such a token."""
+    backend = Tokenizer(models.BPE())
+    backend.pre_tokenizer = pre_tokenizers.Metaspace(split=False)
+    lines = [message["text"] for number in range(20) for message in scenes.thread(number)["messages"]]
+    backend.train_from_iterator([f"Ada: {line}" for line in lines], trainers.BpeTrainer(vocab_size=400))
+    told = Story(PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="."), 512)
+    turns = story_turns([scenes.thread(number) for number in range(20)])
+    scorer = ChoiceScorer(HeldOut("test", [], turns, {}), Evaluate(), told)
+    across = 0
+    for item, (prompt, continuations) in zip(scorer.items, scorer.asked, strict=True):
+        for option, ids in zip(item["options"], continuations, strict=True):
+            text = "\n\n".join(item["context"]) + f" {option}"
+            assert prompt + ids == backend.encode(text).ids
+        across += prompt != backend.encode("\n\n".join(item["context"])).ids
+    assert across > 0
 
 
 def test_a_run_on_stories_is_judged_by_loss_and_choice(trained_home, tmp_path):

@@ -4,6 +4,7 @@ In: next-reply questions. Out: the share in which the true post is the likeliest
 """
 
 from dataclasses import asdict
+from itertools import takewhile
 
 from contracts.recipe import Evaluate
 from jobs.evaluation.chat import Chat
@@ -49,7 +50,9 @@ class ChoiceScorer:
             pairs = [chat.continuation(context, option) for option in question.options]
             self.questions.append(question)
             self.items.append(asdict(question) | {"context": context})
-            self.asked.append((pairs[0][0], [ids for _, ids in pairs]))
+            prompts = [before for before, _ in pairs]  # a token may hold the prompt's end and the post's beginning
+            shared = sum(1 for _ in takewhile(lambda ids: len(set(ids)) == 1, zip(*prompts, strict=False)))
+            self.asked.append((prompts[0][:shared], [before[shared:] + ids for before, ids in pairs]))
         if not self.questions:
             raise NothingToScoreError(f"no question fits into the {chat.positions} tokens that the model can look at")
 
