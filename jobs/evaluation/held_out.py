@@ -17,7 +17,7 @@ from jobs.training.views.completion import pieces
 from jobs.training.views.sample import Sample
 
 POSTS = 100
-"""Posts before the next one that are remembered of a story: more than a sample holds, short of the whole thread."""
+"""Posts that are remembered of a story before the next one, at most: a thread may have thousands."""
 
 
 @dataclass(frozen=True)

@@ -34,9 +34,10 @@ class Story:
         who speaks next stay. None when these alone are too long."""
         room = self.positions - reserved - len(beginning(self.tokenizer))
         encoded = running_text(self.tokenizer, BETWEEN.join(pieces))
+        ends = [end for _, end in encoded.offsets]
         starts = itertools.accumulate((len(piece) + len(BETWEEN) for piece in pieces[:-2]), initial=0)
         for place, start in enumerate(starts):
-            left = len(encoded.ids) - bisect.bisect_right([end for _, end in encoded.offsets], start)
+            left = len(encoded.ids) - bisect.bisect_right(ends, start)
             if left <= room and self._tokens(pieces[place:]) <= room:  # alone, the first word may be cut otherwise
                 return pieces[place:]
         return None
