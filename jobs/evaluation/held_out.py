@@ -4,6 +4,7 @@ In: a split of what a run trains on. Out: samples for the loss, and turns (a sce
 """
 
 import itertools
+import math
 import pathlib
 import random
 from collections.abc import Iterable
@@ -16,8 +17,11 @@ from jobs.training.views import read_samples
 from jobs.training.views.completion import pieces
 from jobs.training.views.sample import Sample
 
-POSTS = 100
+POSTS = 400
 """Posts that are remembered of a story before the next one, at most: a thread may have thousands."""
+
+FORGOTTEN = 100
+"""Posts that are forgotten at once: what is remembered of a story for one post begins as for most of its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -66,13 +70,14 @@ def turns(samples: list[Sample]) -> list[Turn]:
 
 def story_turns(threads: Iterable[dict]) -> list[Turn]:
     """Every post that follows another player's, once. Its context is what the story was joined of up to there (the
-    title is the first piece, if no more than POSTS posts came since), and `Name:` of who wrote the post."""
+    title is the first piece until POSTS pieces are passed), and `Name:` of who wrote the post."""
     found = {}
     for thread in threads:
         told, posts = pieces(thread), thread["messages"]
         for place, (before, post) in enumerate(itertools.pairwise(posts), start=2):
             text = post["text"].strip()
             if text and post["author"] != before["author"]:
-                context = [*told[max(0, place - POSTS) : place], f"{post['author']}:"]
+                forgotten = math.ceil(max(0, place - POSTS) / FORGOTTEN) * FORGOTTEN
+                context = [*told[forgotten:place], f"{post['author']}:"]
                 found.setdefault((thread["thread_id"], text), Turn(thread["thread_id"], context, text))
     return list(found.values())

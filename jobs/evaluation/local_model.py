@@ -6,7 +6,7 @@ a new adapter is loaded beside the old one, switched to, and only then the old o
 
 import contextlib
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from contracts.recipe import Evaluate, Recipe
 from contracts.scene import ChatMessage
@@ -64,9 +64,11 @@ class LocalModel:
         """See `sample_losses`."""
         return sample_losses(self.model, samples, self.settings.batch_size, self.name)
 
-    def continuation_log_likelihoods(self, prompt: list[int], continuations: Sequence[list[int]]) -> list[float]:
+    def continuation_log_likelihoods(
+        self, asked: Iterable[tuple[list[int], Sequence[list[int]]]]
+    ) -> Iterator[list[float]]:
         """See the function of this name."""
-        return continuation_log_likelihoods(self.model, prompt, continuations)
+        return continuation_log_likelihoods(self.model, asked)
 
     def probe(self) -> dict:
         """What the model makes of PROBE, for whoever serves it to compare: a `PeftReference` as a dict."""

@@ -5,7 +5,8 @@ use where one prompt is shared by several continuations: with restarting positio
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
 
 from jobs.training.views.sample import IGNORED, Sample
 
@@ -45,27 +46,57 @@ def sample_losses(model, samples: Sequence[Sample], batch_size: int, title: str)
     return losses
 
 
-def continuation_log_likelihoods(model, prompt: list[int], continuations: Sequence[list[int]]) -> list[float]:
-    """Log-likelihood of each of `continuations` after `prompt`, summed over its tokens; none of them is empty.
+def continuation_log_likelihoods(
+    model, asked: Iterable[tuple[list[int], Sequence[list[int]]]]
+) -> Iterator[list[float]]:
+    """Of each prompt and its continuations: log-likelihood of each continuation after the prompt, summed over its
+    tokens; none of them is empty.
 
-    The prompt is read once, the continuations as one batch behind it.
+    A prompt is read once, its continuations as one batch behind it. What it has in common with the prompt before is
+    not read again, so prompts in the order of their tokens take the least time.
     """
+    known, cache = [], None
+    for prompt, continuations in asked:
+        kept = 0
+        if cache is not None:
+            kept = min(shared_length([known, prompt]), len(prompt) - 1)  # the last is read for what it says of the next
+            cache.crop(kept - len(known))
+        likelihoods, cache = _behind(model, cache, prompt[kept:], continuations)
+        known = prompt
+        yield likelihoods
+
+
+def shared_length(sequences: Sequence[Sequence[int]]) -> int:
+    """How many tokens all of `sequences` begin with."""
+    return sum(1 for _ in takewhile(lambda ids: len(set(ids)) == 1, zip(*sequences, strict=False)))
+
+
+def _behind(model, cache, prompt: list[int], continuations: Sequence[list[int]]):
+    """Log-likelihoods of `continuations` after what `cache` holds and `prompt`, and the cache of these two; None where
+    a layer keeps less than all of it (a window, a state), which cannot be cut back."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
     device = model.device
     with torch.inference_mode():
-        first = model(input_ids=torch.tensor([prompt], device=device), use_cache=True, logits_to_keep=1)
+        unread = torch.tensor([prompt], device=device)
+        first = model(input_ids=unread, past_key_values=cache, use_cache=True, logits_to_keep=1)
         cache = first.past_key_values
+        told = cache.get_seq_length()
         cache.batch_repeat_interleave(len(continuations))
         ids = pad_sequence([torch.tensor(each) for each in continuations], batch_first=True).to(device)
         lengths = torch.tensor([len(each) for each in continuations], device=device)
         read = torch.arange(ids.shape[1], device=device) < lengths[:, None]
-        attention = torch.cat([torch.ones(len(continuations), len(prompt), device=device, dtype=torch.bool), read], 1)
+        attention = torch.cat([torch.ones(len(continuations), told, device=device, dtype=torch.bool), read], 1)
         rest = model(input_ids=ids, attention_mask=attention, past_key_values=cache, use_cache=True).logits
         logits = torch.cat([first.logits.expand(len(continuations), -1, -1), rest[:, :-1].to(first.logits.device)], 1)
         chosen = logits.float().log_softmax(-1).gather(2, ids.to(logits.device)[:, :, None])[:, :, 0]
-        return (chosen * read.to(chosen.device)).sum(dim=1).tolist()
+        likelihoods = (chosen * read.to(chosen.device)).sum(dim=1).tolist()
+        if not cache.is_croppable or any(cache.is_sliding):
+            return likelihoods, None
+        cache.batch_select_indices(torch.tensor([0]))
+        cache.crop(-ids.shape[1])
+        return likelihoods, cache
 
 
 def token_log_likelihoods(model, tokens: list[int]) -> list[float]:

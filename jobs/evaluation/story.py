@@ -7,6 +7,7 @@ trained on stories cannot be asked to write one.
 
 import bisect
 import itertools
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -31,14 +32,19 @@ class Story:
 
     def fitted(self, pieces: list[str], reserved: int) -> list[str] | None:
         """`pieces` without as many of the oldest as leaves room for `reserved` tokens; the last post and the name of
-        who speaks next stay. None when these alone are too long."""
+        who speaks next stay. None when these alone are too long.
+
+        A quarter of the positions is left out at once, so that what is shown for one post begins as for the next.
+        """
         room = self.positions - reserved - len(beginning(self.tokenizer))
         encoded = running_text(self.tokenizer, BETWEEN.join(pieces))
+        step = max(1, self.positions // 4)
+        left_out = math.ceil(max(0, len(encoded.ids) - room) / step) * step
         ends = [end for _, end in encoded.offsets]
-        starts = itertools.accumulate((len(piece) + len(BETWEEN) for piece in pieces[:-2]), initial=0)
+        starts = list(itertools.accumulate((len(piece) + len(BETWEEN) for piece in pieces[:-2]), initial=0))
         for place, start in enumerate(starts):
-            left = len(encoded.ids) - bisect.bisect_right(ends, start)
-            if left <= room and self._tokens(pieces[place:]) <= room:  # alone, the first word may be cut otherwise
+            enough = bisect.bisect_right(ends, start) >= left_out or place == len(starts) - 1
+            if enough and self._tokens(pieces[place:]) <= room:  # alone, the first word may be cut otherwise
                 return pieces[place:]
         return None
 

@@ -1,9 +1,13 @@
 """What likelihoods rest on: batches and shared prompts change nothing, and lm-evaluation-harness says the same."""
 
+import itertools
+from types import SimpleNamespace
+
 import pytest
 
 from contracts.recipe import Choice
 from jobs.evaluation.chat import Chat
+from jobs.evaluation.log_likelihood import continuation_log_likelihoods, shared_length
 from jobs.evaluation.scorers.choice import ChoiceScorer
 
 ENDS_IN_A_TOKEN_OF_ITS_OWN = (
@@ -34,8 +38,49 @@ def test_a_shared_prompt_changes_nothing(model, chat, held_out):
     prompt = asked[0][0]
     assert all(each[0] == prompt for each in asked)
     assert chat.tokenizer.decode(asked[2][1]) == texts[2]
-    together = model.continuation_log_likelihoods(prompt, [ids for _, ids in asked])
+    [together] = model.continuation_log_likelihoods([(prompt, [ids for _, ids in asked])])
     assert together == pytest.approx([alone(model, prompt, ids) for _, ids in asked], abs=1e-3)
+
+
+def test_prompts_that_begin_alike_change_nothing(model, chat, held_out, monkeypatch):
+    """Each prompt is asked as by itself, and only what is new in it is read: longer, shorter, other, the same."""
+    turn, other = held_out.turns[3], held_out.turns[0]
+    told = [*turn.context, {"role": "assistant", "content": turn.reply}, {"role": "user", "content": "Bo: And then?"}]
+    prompts = [chat.prompt(turn.context), chat.prompt(told), chat.prompt(other.context), chat.prompt(other.context)]
+    answers = [chat.continuation(turn.context, text)[1] for text in ("Yes.", turn.reply, "No, not the lantern!")]
+    asked = [(prompt, answers[: 1 + n % 3]) for n, prompt in enumerate([*prompts, prompts[0][:7], prompts[1]])]
+    read, forward = [], model.model.forward
+
+    def counted(*args, **kwargs):
+        read.append(kwargs["input_ids"].shape[1])
+        return forward(*args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(model.model, "forward", counted)
+        found = list(model.continuation_log_likelihoods(asked))
+    for (prompt, continuations), likelihoods in zip(asked, found, strict=True):
+        assert likelihoods == pytest.approx([alone(model, prompt, ids) for ids in continuations], abs=1e-3)
+    new = [len(prompt) - shared_length([before, prompt]) for before, prompt in itertools.pairwise([[], *prompts])]
+    assert read[:8:2] == [new[0], new[1], new[2], 1]
+    assert new[1] < len(prompts[1]) / 2, "nothing was shared"
+
+
+def test_prompts_before_a_sliding_window_are_read_again(chat):
+    """Of such a model nothing can be cut from what it remembers."""
+    import torch
+    from transformers import MistralConfig, MistralForCausalLM
+
+    torch.manual_seed(0)
+    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    config = MistralConfig(
+        vocab_size=len(chat.tokenizer), num_key_value_heads=2, sliding_window=8, initializer_range=0.5, **sizes
+    )
+    windowed = MistralForCausalLM(config).eval()
+    prompt = chat.tokenizer("The lamps of the harbour went out one by one, and nobody said a word.")["input_ids"]
+    asked = [(prompt[:length], [prompt[:3], prompt[2:7]]) for length in (9, 12, 12, 14)]
+    for (told, continuations), found in zip(asked, continuation_log_likelihoods(windowed, asked), strict=True):
+        alone_too = [alone(SimpleNamespace(model=windowed), told, ids) for ids in continuations]
+        assert found == pytest.approx(alone_too, abs=1e-3)
 
 
 def test_the_prompt_of_a_choice_is_that_of_a_reply(chat, held_out):

@@ -10,7 +10,7 @@ from transformers import PreTrainedTokenizerFast
 
 from contracts.recipe import Choice, Evaluate
 from jobs.evaluation.chat import read_chat
-from jobs.evaluation.held_out import POSTS, HeldOut, read_held_out, story_turns
+from jobs.evaluation.held_out import FORGOTTEN, POSTS, HeldOut, read_held_out, story_turns
 from jobs.evaluation.scorers.choice import ChoiceScorer
 from jobs.evaluation.story import Story
 from jobs.training.views.completion import story
@@ -40,10 +40,15 @@ def test_a_turn_is_a_post_after_another_players():
 
 
 def test_of_a_long_thread_the_newest_posts_are_remembered():
-    posts = [(("Ada", "Bo")[n % 2], f"Line {n}.") for n in range(POSTS + 2)]
-    *_, before, last = story_turns([a_thread(*posts)])
-    assert before.context[0] == "Ada: Line 0." and last.context[0] == "Bo: Line 1."
-    assert len(last.context) == POSTS + 1 and last.context[-1] == "Bo:"
+    count = POSTS + FORGOTTEN + 2
+    found = list(story_turns([a_thread(*((("Ada", "Bo")[n % 2], f"Line {n}.") for n in range(count)))]))
+    assert [turn.context[-1] for turn in found[-2:]] == ["Ada:", "Bo:"]
+    begins = [turn.context[0] for turn in found]
+    last = POSTS - 1  # questions begin with the second post; the title is a piece, too
+    assert set(begins[:last]) == {"The mill"}
+    assert len(found[last - 1].context) == POSTS + 1
+    later = begins[last:]
+    assert later == ["Bo: Line 99."] * FORGOTTEN + ["Bo: Line 199."] * (len(later) - FORGOTTEN)
 
 
 def test_a_question_is_the_text_that_was_trained(told):
@@ -58,11 +63,20 @@ def test_a_question_is_the_text_that_was_trained(told):
 
 
 def test_the_oldest_pieces_go_until_the_rest_fits(told):
+    """A quarter of the positions at once, so that the post after it is asked behind the same beginning."""
     *_, turn = story_turns([scenes.thread(3)])
-    lengths = {first: len(told.continuation(turn.context[first:], "x")[0]) for first in range(len(turn.context) - 1)}
-    for first, length in lengths.items():
-        assert told.fitted(turn.context, told.positions - length) == turn.context[first:]
-    assert told.fitted(turn.context, told.positions - length + 1) is None
+    told = Story(told.tokenizer, len(told.continuation(turn.context, "x")[0]))
+    lengths = [len(told.continuation(turn.context[first:], "x")[0]) for first in range(len(turn.context) - 1)]
+    assert told.fitted(turn.context, 0) == turn.context
+    kept = [len(told.fitted(turn.context, reserved)) for reserved in range(1, told.positions - lengths[-1] + 1)]
+    assert kept == sorted(kept, reverse=True) and 2 <= len(set(kept)) <= 4
+    for reserved, count in enumerate(kept, start=1):
+        first = len(turn.context) - count
+        assert lengths[first] <= told.positions - reserved
+        least = told.positions - reserved - told.positions // 4
+        assert lengths[first - 1] > least or lengths[first] > least, "more was left out than a quarter and a post"
+    assert kept[-1] == 2, "the last post and the name of who speaks next"
+    assert told.fitted(turn.context, told.positions - lengths[-1] + 1) is None
 
 
 def test_likelihoods_are_those_of_a_single_pass(trained_home, told, model):

@@ -4,11 +4,11 @@ In: next-reply questions. Out: the share in which the true post is the likeliest
 """
 
 from dataclasses import asdict
-from itertools import takewhile
 
 from contracts.recipe import Evaluate
 from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
+from jobs.evaluation.log_likelihood import shared_length
 from jobs.evaluation.questions import Question, draw_questions
 from jobs.evaluation.scorers.scorer import NothingToScoreError, Part, Score, wilson_interval
 from jobs.evaluation.story import Story
@@ -51,7 +51,7 @@ class ChoiceScorer:
             self.questions.append(question)
             self.items.append(asdict(question) | {"context": context})
             prompts = [before for before, _ in pairs]  # a token may hold the prompt's end and the post's beginning
-            shared = sum(1 for _ in takewhile(lambda ids: len(set(ids)) == 1, zip(*prompts, strict=False)))
+            shared = shared_length(prompts)
             self.asked.append((prompts[0][:shared], [before[shared:] + ids for before, ids in pairs]))
         if not self.questions:
             raise NothingToScoreError(f"no question fits into the {chat.positions} tokens that the model can look at")
@@ -60,9 +60,12 @@ class ChoiceScorer:
         """Accuracy, and how likely each option was in nats."""
         from tqdm import tqdm
 
+        order = sorted(range(len(self.asked)), key=self.asked.__getitem__)  # prompts of a thread share their beginning
+        answers = model.continuation_log_likelihoods([self.asked[place] for place in order])
+        found = dict(zip(order, tqdm(answers, desc=f"{model.name}: choice", total=len(order)), strict=True))
         parts, items = [], []
-        for question, asked in zip(self.questions, tqdm(self.asked, desc=f"{model.name}: choice"), strict=True):
-            likelihoods = model.continuation_log_likelihoods(*asked)
+        for place, question in enumerate(self.questions):
+            likelihoods = found[place]
             pairs = zip(likelihoods, question.options, strict=True)
             per_byte = [likelihood / len(option.encode()) for likelihood, option in pairs]
             picked = per_byte.index(max(per_byte))
