@@ -67,7 +67,7 @@ class LocalModel:
     def continuation_log_likelihoods(
         self, asked: Iterable[tuple[list[int], Sequence[list[int]]]]
     ) -> Iterator[list[float]]:
-        """See the function of this name."""
+        """See the function of this name; read all of it inside `being`."""
         return continuation_log_likelihoods(self.model, asked)
 
     def probe(self) -> dict:

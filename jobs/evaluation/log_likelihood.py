@@ -1,7 +1,7 @@
 """How likely a model finds given tokens.
 
 In: a causal language model and token ids. Out: log-likelihoods in nats. The cache of keys and values is only in
-use where one prompt is shared by several continuations: with restarting positions it would mix up samples.
+use for prompts with their continuations: with restarting positions it would mix up samples.
 """
 
 import sys
@@ -53,7 +53,8 @@ def continuation_log_likelihoods(
     tokens; none of them is empty.
 
     A prompt is read once, its continuations as one batch behind it. What it has in common with the prompt before is
-    not read again, so prompts in the order of their tokens take the least time.
+    not read again, if the model allows it (see `_keeps_what_it_reads`): prompts in the order of their tokens take the
+    least time. Nothing is computed ahead: what the model is when a result is asked for is what gives it.
     """
     known, cache = [], None
     for prompt, continuations in asked:
@@ -73,7 +74,7 @@ def shared_length(sequences: Sequence[Sequence[int]]) -> int:
 
 def _behind(model, cache, prompt: list[int], continuations: Sequence[list[int]]):
     """Log-likelihoods of `continuations` after what `cache` holds and `prompt`, and the cache of these two; None where
-    a layer keeps less than all of it (a window, a state), which cannot be cut back."""
+    it is of no use to another prompt."""
     import torch
     from torch.nn.utils.rnn import pad_sequence
 
@@ -92,11 +93,20 @@ def _behind(model, cache, prompt: list[int], continuations: Sequence[list[int]])
         logits = torch.cat([first.logits.expand(len(continuations), -1, -1), rest[:, :-1].to(first.logits.device)], 1)
         chosen = logits.float().log_softmax(-1).gather(2, ids.to(logits.device)[:, :, None])[:, :, 0]
         likelihoods = (chosen * read.to(chosen.device)).sum(dim=1).tolist()
-        if not cache.is_croppable or any(cache.is_sliding):
+        if not _keeps_what_it_reads(model, cache):
             return likelihoods, None
         cache.batch_select_indices(torch.tensor([0]))
         cache.crop(-ids.shape[1])
         return likelihoods, cache
+
+
+def _keeps_what_it_reads(model, cache) -> bool:
+    """Whether the keys and values of a text are there as a whole, and the same whatever follows it: no sliding window,
+    and no rotation that depends on the length of all."""
+    rope = getattr(model.config.get_text_config(), "rope_parameters", None) or {}
+    kinds = [each.get("rope_type", "") for each in (rope, *rope.values()) if isinstance(each, dict)]
+    by_length = any(kind == "longrope" or "dynamic" in kind for kind in kinds)
+    return cache.is_croppable and not any(cache.is_sliding) and not by_length
 
 
 def token_log_likelihoods(model, tokens: list[int]) -> list[float]:

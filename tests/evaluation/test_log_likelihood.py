@@ -48,7 +48,9 @@ def test_prompts_that_begin_alike_change_nothing(model, chat, held_out, monkeypa
     told = [*turn.context, {"role": "assistant", "content": turn.reply}, {"role": "user", "content": "Bo: And then?"}]
     prompts = [chat.prompt(turn.context), chat.prompt(told), chat.prompt(other.context), chat.prompt(other.context)]
     answers = [chat.continuation(turn.context, text)[1] for text in ("Yes.", turn.reply, "No, not the lantern!")]
-    asked = [(prompt, answers[: 1 + n % 3]) for n, prompt in enumerate([*prompts, prompts[0][:7], prompts[1]])]
+    prompts += [prompts[0][1:], prompts[0][:7], prompts[1]]
+    assert prompts[4][0] != prompts[3][0]
+    asked = [(prompt, answers[: 1 + n % 3]) for n, prompt in enumerate(prompts)]
     read, forward = [], model.model.forward
 
     def counted(*args, **kwargs):
@@ -61,25 +63,29 @@ def test_prompts_that_begin_alike_change_nothing(model, chat, held_out, monkeypa
     for (prompt, continuations), likelihoods in zip(asked, found, strict=True):
         assert likelihoods == pytest.approx([alone(model, prompt, ids) for ids in continuations], abs=1e-3)
     new = [len(prompt) - shared_length([before, prompt]) for before, prompt in itertools.pairwise([[], *prompts])]
-    assert read[:8:2] == [new[0], new[1], new[2], 1]
-    assert new[1] < len(prompts[1]) / 2, "nothing was shared"
+    assert read[::2] == [max(1, count) for count in new], "the last token is read in any case"
+    assert new[3] == 0 and new[4] == len(prompts[4]) and new[1] < len(prompts[1]) / 2, "nothing was shared"
 
 
-def test_prompts_before_a_sliding_window_are_read_again(chat):
-    """Of such a model nothing can be cut from what it remembers."""
+@pytest.mark.parametrize("kind", ["a sliding window", "a rotation by length"])
+def test_prompts_are_read_again_where_what_was_read_is_not_kept(chat, kind):
+    """Of what such models remember nothing can be cut, or it differs between short and long texts."""
     import torch
-    from transformers import MistralConfig, MistralForCausalLM
+    from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig
 
     torch.manual_seed(0)
-    sizes = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
-    config = MistralConfig(
-        vocab_size=len(chat.tokenizer), num_key_value_heads=2, sliding_window=8, initializer_range=0.5, **sizes
-    )
-    windowed = MistralForCausalLM(config).eval()
+    sizes = {
+        "vocab_size": len(chat.tokenizer), "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2,
+        "num_attention_heads": 2, "num_key_value_heads": 2, "initializer_range": 0.5,
+    }  # fmt: skip
+    rope = {"rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 8, "long_factor": [4.0] * 8}
+    long_rope = {"max_position_embeddings": 64, "rope_parameters": rope | {"original_max_position_embeddings": 11}}
+    config = MistralConfig(**sizes, sliding_window=8) if "window" in kind else LlamaConfig(**sizes, **long_rope)
+    model = AutoModelForCausalLM.from_config(config).eval()
     prompt = chat.tokenizer("The lamps of the harbour went out one by one, and nobody said a word.")["input_ids"]
-    asked = [(prompt[:length], [prompt[:3], prompt[2:7]]) for length in (9, 12, 12, 14)]
-    for (told, continuations), found in zip(asked, continuation_log_likelihoods(windowed, asked), strict=True):
-        alone_too = [alone(SimpleNamespace(model=windowed), told, ids) for ids in continuations]
+    asked = [(prompt[:length], [prompt[length:][:1], prompt[4:5]]) for length in (9, 12, 12, 14, 10)]
+    for (told, continuations), found in zip(asked, continuation_log_likelihoods(model, asked), strict=True):
+        alone_too = [alone(SimpleNamespace(model=model), told, ids) for ids in continuations]
         assert found == pytest.approx(alone_too, abs=1e-3)
 
 
