@@ -4,6 +4,7 @@ PYTHON := .venv/bin/python
 LOCKS := requirements/dev.txt requirements/models.txt
 AUDITED := $(filter-out requirements/overrides.txt,$(sort $(wildcard requirements/*.txt)))
 ENVIRONMENT := .venv/installed
+WORKERS ?= 2
 
 .PHONY: demo screenshots down status logs test test-fast bench-corpus bench-train bench-airflow bench-faults bench-serving bench-serving-faults bench-web bench-web-faults lint audit format lock clean
 
@@ -20,10 +21,10 @@ logs: $(ENVIRONMENT)  ## follow the services' logs
 	@exec $(PYTHON) -m demo logs
 
 test: $(ENVIRONMENT)  ## all tests, with everything they need
-	@exec $(PYTHON) -m pytest
+	@exec $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope
 
 test-fast: $(ENVIRONMENT)  ## without the tests that need the engine, the scheduler or a browser
-	@exec $(PYTHON) -m pytest -m "not slow"
+	@exec $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadscope -m "not slow"
 
 bench-corpus: $(ENVIRONMENT)  ## corpus job against a pandas script on 1 GB; OPTIONS="--shape chat" for short posts
 	@exec $(PYTHON) -m benchmarks.corpus.run $(OPTIONS)

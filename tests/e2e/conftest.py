@@ -21,7 +21,7 @@ def stack():
     home = pathlib.Path(tempfile.mkdtemp(prefix="bardloop-"))
     stack = Stack(home)
     try:
-        done = stack.demo("up", "--set", "train.max_steps=6", timeout=900)
+        done = stack.demo("up", "--set", "train.max_steps=6", timeout=1700)
         if done.returncode != 0:
             pytest.fail(f"demo up ended with {done.returncode}\n{done.stdout}\n{done.stderr}")
         stack.first_start = done

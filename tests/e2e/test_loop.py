@@ -15,7 +15,7 @@ from contracts.corpus_report import CorpusReport
 from demo.airflow_api import Airflow
 from tests.stack import ROOT
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]  # the first test waits for the first loop
 
 REPLIES_MS = 240_000  # two replies of a 135M model on two busy cores
 
