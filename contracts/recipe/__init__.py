@@ -9,7 +9,7 @@ from contracts.recipe.model import Export, Gguf, Model
 from contracts.recipe.recipe import Recipe
 from contracts.recipe.section import Name, Section, Share
 from contracts.recipe.serving import Batch, Canary, Rollout, Serving
-from contracts.recipe.train import Chat, EarlyStop, Lora, Profile, Train, Wandb
+from contracts.recipe.train import Chat, Dpo, EarlyStop, Lora, Profile, Train, Wandb
 from contracts.recipe.votes import Votes
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Clean",
     "Corpus",
     "Criterion",
+    "Dpo",
     "Duplicates",
     "EarlyStop",
     "Endpoint",

@@ -55,16 +55,30 @@ class Profile(Section):
     skip: Annotated[int, Field(ge=0)] = 2
 
 
+class Dpo(Section):
+    """Settings of `method: dpo`, direct preference optimisation (Rafailov et al. 2023): after the same story the post
+    that was written is preferred to one from another thread."""
+
+    pairs: Positive = 10_000
+    """Drawn of each split, at most, one for a post."""
+    beta: Annotated[float, Field(gt=0)] = 0.1
+    """How much it costs to leave the reference: the parent, or the base where there is none."""
+    sft_weight: Annotated[float, Field(ge=0)] = 0.2
+    """Weight of the loss of supervised training on the written posts (Pang et al. 2024). Preferences alone may make
+    both posts less likely."""
+
+
 class Train(Section):
     """One training run. Lengths are tokens; batch sizes are samples per process."""
 
-    method: Literal["sft"] = "sft"
-    """The trainer (jobs/training/trainers.py)."""
+    method: Literal["sft", "dpo"] = "sft"
+    """The trainer (jobs/training/trainers.py): supervised on the samples of the view, or on pairs of its replies."""
     view: Literal["chat", "completion", "messages", "content"] = "chat"
     """How samples are made: of the corpus's threads (chat, completion), or of the rows of `dataset`."""
     dataset: str | None = None
     """JSONL file or folder with train.jsonl and valid.jsonl, for the views `messages` and `content`."""
     chat: Chat = Chat()
+    dpo: Dpo = Dpo()
     overlap: Annotated[int, Field(ge=0)] = 0
     """Tokens of what was told before a cut that the next sample of a long thread repeats, at most; no loss on them."""
     parent: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}@[0-9a-f]{12}$")] | None = None
@@ -106,6 +120,11 @@ class Train(Section):
     profile: Profile | None = None
     wandb: Wandb = Wandb()
 
+    @property
+    def packs(self) -> bool:
+        """Whether rows hold several samples side by side. Pairs stand alone."""
+        return self.packing and self.method == "sft"
+
     @model_validator(mode="after")
     def settings_agree(self):
         rows = self.view in ("messages", "content")
@@ -117,6 +136,10 @@ class Train(Section):
             raise ValueError("tuning full starts from the base model: parent is for adapters")
         if self.tuning == "full" and self.quantization:
             raise ValueError("tuning full trains all weights, which quantization leaves no way to do: choose lora")
+        if self.method == "dpo" and self.view not in ("chat", "completion"):
+            raise ValueError(f"method dpo makes pairs of threads: choose view chat or completion, not {self.view}")
+        if self.method == "dpo" and self.tuning == "full":
+            raise ValueError("method dpo trains an adapter; its base or parent is the reference: choose tuning lora")
         if self.chat.template and self.view not in ("chat", "messages"):
             raise ValueError(f"chat.template has no use in the view {self.view}")
         return self

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from contracts.recipe import Endpoint as Address
 from contracts.recipe import Evaluate
 from contracts.scene import ChatMessage
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.replies import Reply
+from jobs.next_reply.chat import Chat
 
 TIMEOUT_S = 120
 """For one reply. The client tries again twice."""

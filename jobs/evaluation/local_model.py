@@ -11,9 +11,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from contracts.recipe import Evaluate, Recipe
 from contracts.scene import ChatMessage
 from jobs.errors import JobError
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.log_likelihood import continuation_log_likelihoods, sample_losses, token_log_likelihoods
 from jobs.evaluation.replies import Reply, write_replies
+from jobs.next_reply.chat import Chat
 from jobs.training.cpu import keep_freed_memory
 from jobs.training.views.sample import Sample
 

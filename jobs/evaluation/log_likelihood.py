@@ -6,8 +6,8 @@ use for prompts with their continuations: with restarting positions it would mix
 
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import takewhile
 
+from jobs.next_reply.asked import shared_length
 from jobs.training.views.sample import IGNORED, Sample
 
 
@@ -65,11 +65,6 @@ def continuation_log_likelihoods(
         likelihoods, cache = _behind(model, cache, prompt[kept:], continuations)
         known = prompt
         yield likelihoods
-
-
-def shared_length(sequences: Sequence[Sequence[int]]) -> int:
-    """How many tokens all of `sequences` begin with."""
-    return sum(1 for _ in takewhile(lambda ids: len(set(ids)) == 1, zip(*sequences, strict=False)))
 
 
 def _behind(model, cache, prompt: list[int], continuations: Sequence[list[int]]):

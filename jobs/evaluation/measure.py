@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass
 from contracts.recipe import Recipe
 from jobs.errors import JobError
 from jobs.evaluation.candidates import Candidate, check_whole
-from jobs.evaluation.chat import Chat, read_chat
 from jobs.evaluation.differences import Difference, difference
 from jobs.evaluation.endpoint import Endpoint, EndpointError
 from jobs.evaluation.held_out import HeldOut, read_held_out
@@ -21,6 +20,7 @@ from jobs.evaluation.panel import METRICS, Panel, check_metric, joined, make_pan
 from jobs.evaluation.scorers import Score
 from jobs.evaluation.verdict import Verdict, choose, judge
 from jobs.evaluation.whole_models import WholeModels
+from jobs.next_reply.chat import Chat, read_chat
 from jobs.training.run_folder import Inputs
 
 log = logging.getLogger(__name__)

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from contracts.recipe import Criterion, Evaluate
 from jobs.errors import JobError
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
 from jobs.evaluation.scorers import SCORERS, NothingToScoreError, Score, Scorer
+from jobs.next_reply.chat import Chat
 
 METRICS = {metric: scorer.name for scorer in SCORERS for metric in scorer.metrics}
 """Every metric there is, and the scorer that it comes from."""

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.scene import ChatMessage
-from jobs.evaluation.chat import Chat
+from jobs.next_reply.chat import Chat
 
 
 @dataclass(frozen=True)

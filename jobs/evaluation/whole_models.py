@@ -11,8 +11,8 @@ from collections.abc import Iterator
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.local_model import LocalModel, placement
+from jobs.next_reply.chat import Chat
 
 
 class WholeModels(LocalModel):

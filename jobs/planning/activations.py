@@ -17,7 +17,12 @@ def width(train: Train) -> int:
 
 def batch_tokens(train: Train) -> int:
     """Tokens of one full batch of one process, padding included."""
-    return train.batch_size * train.max_length
+    return _sequences(train) * train.max_length
+
+
+def _sequences(train: Train) -> int:
+    """Of one batch: a sample is one, a pair two."""
+    return train.batch_size * (2 if train.method == "dpo" else 1)
 
 
 def layer_bytes(shape: ModelShape, train: Train, adapter_width: int, cpu: bool = False) -> float:
@@ -64,9 +69,9 @@ def _attention_weights(shape: ModelShape, train: Train) -> float:
 
 def _pairs(train: Train) -> float:
     """Pairs of tokens that attention looks at. A packed batch is one row (padding-free) of all its samples."""
-    if train.packing:
+    if train.packs:
         return batch_tokens(train) ** 2
-    return train.batch_size * train.max_length**2
+    return _sequences(train) * train.max_length**2
 
 
 def activation_bytes(shape: ModelShape, train: Train, adapter_width: int, cpu: bool = False) -> float:
@@ -77,7 +82,7 @@ def activation_bytes(shape: ModelShape, train: Train, adapter_width: int, cpu: b
     it is used, one number in the training's dtype for each pair of tokens.
     """
     inside = layer_bytes(shape, train, adapter_width, cpu)
-    mask = _pairs(train) * (1 + width(train)) if train.packing and train.attention != "flash_attention_2" else 0
+    mask = _pairs(train) * (1 + width(train)) if train.packs and train.attention != "flash_attention_2" else 0
     if train.gradient_checkpointing:
         return shape.layers * batch_tokens(train) * shape.hidden * width(train) + inside + mask
     return shape.layers * inside + mask

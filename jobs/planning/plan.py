@@ -126,7 +126,9 @@ def _warnings(
         )
     if strategy.machines > 1:
         found.append("between machines 200 Gb/s for each GPU are taken for granted")
-    if not train.packing:
+    if train.method == "dpo":
+        found.append("pairs are not counted: tokens of an epoch are those of the posts, each once, without its story")
+    if not train.packs:
         found.append("without packing batches hold padding: tokens and their speed are upper bounds")
     if corpus is None:
         found.append("no corpus yet: tokens and epochs are not reckoned; run `python -m jobs corpus`")

@@ -31,19 +31,21 @@ def flops_per_token(shape: ModelShape, train: Train) -> float:
     2 a weight in the forward pass, 2 for the gradient going back, 2 for the gradient of a trained weight (Kaplan et
     al. 2020, section 2.1), and with gradient checkpointing 2 for computing the layers again. Attention: 4 x width for
     each pair of tokens forward, twice that back (Chowdhery et al. 2022, appendix B), half of it where the kernel leaves
-    out what lies ahead; under the mask of a packed batch only flash attention does.
+    out what lies ahead; under the mask of a packed batch only flash attention does. Preferences take one more forward
+    pass, of the reference.
     """
     linear, head = shape.linear_parameters, shape.head_parameters
     again = 1 if train.gradient_checkpointing else 0
     trained = trainable_parameters(shape, train)
     trained_linear = linear + head if train.tuning == "full" else trained
-    weights = (4 + 2 * again) * linear + 4 * head + 2 * trained_linear
+    reference = 1 if train.method == "dpo" else 0
+    weights = (4 + 2 * again + 2 * reference) * linear + (4 + 2 * reference) * head + 2 * trained_linear
     if train.tuning == "lora":
         weights += (4 + 2 * again) * trained
-    masked = train.packing and train.attention != "flash_attention_2"
+    masked = train.packs and train.attention != "flash_attention_2"
     seen = batch_tokens(train) if masked else train.max_length
     seen *= 1 if masked or train.attention == "eager" else 0.5
-    attention = 4 * seen * shape.heads * shape.head_width * shape.layers * (3 + again)
+    attention = 4 * seen * shape.heads * shape.head_width * shape.layers * (3 + again + reference)
     return weights + attention
 
 

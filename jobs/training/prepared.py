@@ -1,7 +1,7 @@
 """The data of a run as files: tokenised once, by the first process, and mapped by all.
 
-In: the view's samples, and those of the votes. Out: runs/<recipe>/<run id>/view/<split>.arrow, and view.json with the
-view's report by split, and that of the votes, written last. A run that goes on finds them there.
+In: the view's samples, and those of the votes; or pairs of its replies. Out: runs/<recipe>/<run id>/view/<split>.arrow,
+and view.json with the report by split, and that of the votes, written last. A run that goes on finds them there.
 """
 
 import itertools
@@ -9,11 +9,13 @@ import json
 import logging
 import pathlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 
 from contracts.recipe import Recipe
+from contracts.votes import VoteSet
 from jobs.training.files import write_json
+from jobs.training.pairs import PairReport, stream_pairs
 from jobs.training.run_folder import RunFolder
 from jobs.training.views import Sample, ViewReport, stream_samples
 from jobs.training.views.dataset import open_dataset, write_dataset
@@ -36,6 +38,27 @@ def prepare(recipe: Recipe, home: pathlib.Path, folder: RunFolder, corpus_digest
     if folder.view_report.is_file():
         return
     folder.view.mkdir(exist_ok=True)
+    if recipe.train.method == "dpo":
+        reports = _write_pairs(recipe, home, folder, corpus_digest, tokenizer)
+    else:
+        reports = _write_samples(recipe, home, folder, corpus_digest, tokenizer, votes)
+    write_json(folder.view_report, reports)
+
+
+def _write_pairs(recipe: Recipe, home: pathlib.Path, folder: RunFolder, corpus_digest: str, tokenizer) -> dict:
+    reports = {}
+    for split in SPLITS:
+        report = PairReport(recipe.train.view, recipe.train.chat.template)
+        pairs = stream_pairs(recipe, home, corpus_digest, split, tokenizer, report)
+        write_dataset(pairs, ("prompt_ids", "chosen_ids", "rejected_ids"), folder.view / f"{split}.arrow")
+        reports[split] = asdict(report)
+        log.info("pairs of view %s of %s: %s", recipe.train.view, split, report)
+    return reports
+
+
+def _write_samples(
+    recipe: Recipe, home: pathlib.Path, folder: RunFolder, corpus_digest: str, tokenizer, votes: Sequence[VoteSet]
+) -> dict:
     reports = {}
     of_votes, taken = ViewReport(), set()
     for split in SPLITS:
@@ -44,7 +67,7 @@ def prepare(recipe: Recipe, home: pathlib.Path, folder: RunFolder, corpus_digest
         if split == "train" and votes:
             preferred = stream_votes(recipe, home, votes, tokenizer, of_votes)
             samples = itertools.chain(samples, _noting(preferred, taken))
-        write_dataset(samples, folder.view / f"{split}.arrow")
+        write_dataset(samples, ("input_ids", "labels"), folder.view / f"{split}.arrow")
         reports[split] = asdict(report)
         log.info("view %s of %s: %s", recipe.train.view, split, report)
     if votes:
@@ -52,7 +75,7 @@ def prepare(recipe: Recipe, home: pathlib.Path, folder: RunFolder, corpus_digest
         facts = {"digest": votes[-1].digest, "rows": rows, "conversations": len(taken), "weight": weight}
         reports["votes"] = facts | asdict(of_votes)
         log.info("votes: %s", reports["votes"])
-    write_json(folder.view_report, reports)
+    return reports
 
 
 def votes_of(folder: RunFolder) -> dict:

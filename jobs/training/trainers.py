@@ -1,15 +1,17 @@
-"""The trainer of each method. A new method (DPO, KTO) is an entry in TRAINERS and a trainer class of TRL.
+"""The trainer of each method. A new method (KTO) is an entry in TRAINERS and a trainer class of TRL.
 
 In: recipe, model, data. Out: a trainer that counts tokens, keeps whole checkpoints and stops at a loss that is no
 number.
 """
 
+import functools
 import math
 import pathlib
+import shutil
 
 import torch
 from peft import PeftModel
-from trl import SFTConfig, SFTTrainer
+from trl import DPOConfig, DPOTrainer, SFTConfig, SFTTrainer
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
@@ -23,10 +25,14 @@ SCHEDULER_SETTINGS = {
     "warmup_stable_decay": lambda steps: {"num_decay_steps": max(1, steps // 10)},
 }
 """What schedules want to know beside their warm-up, by the number of steps."""
+OF_A_BATCH = ("input_ids", "labels", "completion_mask")
+"""What is written of a batch with a loss that is no number."""
+REFERENCE = "ref"
+"""TRL's name for the copy of the adapter that it starts from."""
 
 
-class SupervisedTrainer(WholeCheckpoints, SFTTrainer):
-    """TRL's trainer for samples with labels, with what a long run needs around each step."""
+class LongRun(WholeCheckpoints):
+    """Mixin for a trainer of TRL: what a long run needs around each step."""
 
     def __init__(self, recipe: Recipe, folder: pathlib.Path, throughput: Throughput, **kwargs):
         self.recipe, self.folder, self.throughput = recipe, folder, throughput
@@ -41,7 +47,7 @@ class SupervisedTrainer(WholeCheckpoints, SFTTrainer):
 
     def training_step(self, model, inputs, num_items_in_batch=None):
         self.throughput.count(inputs)
-        batch = {name: inputs[name] for name in ("input_ids", "labels")}  # the trainer takes labels out
+        batch = {name: inputs[name] for name in OF_A_BATCH if name in inputs}  # the trainer takes labels out
         loss = super().training_step(model, inputs, num_items_in_batch)
         if not math.isfinite(loss.item()):
             self._stop_at(batch, loss.item())
@@ -59,49 +65,84 @@ class SupervisedTrainer(WholeCheckpoints, SFTTrainer):
         )
 
 
-def sft_settings(recipe: Recipe, checkpoints: pathlib.Path, config) -> SFTConfig:
-    """The recipe's train section as TRL's settings; `config` is the Accelerate config. What TRL would otherwise choose
-    itself is named here.
+class SupervisedTrainer(LongRun, SFTTrainer):
+    """TRL's trainer for samples with labels."""
+
+
+class PreferenceTrainer(LongRun, DPOTrainer):
+    """TRL's trainer for pairs. The reference is the parent, of which TRL keeps a copy beside the adapter that is
+    trained, or the base where there is none."""
+
+    def _prepare_dataset(self, dataset, *args):
+        """Pairs come as tokens (jobs/training/pairs.py). TRL would tokenise texts, and let each post end there."""
+        return dataset
+
+    def _save(self, output_dir=None, state_dict=None):
+        super()._save(output_dir, state_dict)
+        shutil.rmtree(pathlib.Path(output_dir or self.args.output_dir) / REFERENCE, ignore_errors=True)  # the parent
+
+
+def _settings(recipe: Recipe, checkpoints: pathlib.Path, config) -> dict:
+    """The recipe's train section as transformers' settings; `config` is the Accelerate config. What TRL would otherwise
+    choose itself is named here.
     """
     train = recipe.train
     schedule = SCHEDULER_SETTINGS.get(train.lr_scheduler, lambda steps: {})
-    return SFTConfig(
-        output_dir=str(checkpoints),
-        max_steps=train.max_steps,
-        learning_rate=train.learning_rate,
-        lr_scheduler_type=train.lr_scheduler,
-        lr_scheduler_kwargs=schedule(train.max_steps),
-        warmup_steps=round(train.warmup_ratio * train.max_steps),
-        weight_decay=train.weight_decay,
-        max_grad_norm=train.max_grad_norm,
-        per_device_train_batch_size=train.batch_size,
-        per_device_eval_batch_size=train.batch_size,
-        gradient_accumulation_steps=train.gradient_accumulation,
-        gradient_checkpointing=train.gradient_checkpointing,
-        max_length=train.max_length,
-        packing=train.packing,
-        bf16=train.dtype == "bfloat16",  # TRL's default is True, on CPUs too
-        use_cpu=config.use_cpu,
-        dataloader_pin_memory=not config.use_cpu,
-        seed=train.seed,
-        logging_steps=min(train.logging_steps, train.max_steps),  # at least one line, however short the run
-        logging_nan_inf_filter=False,  # the default would hide a loss that is no number behind an older one
-        save_steps=train.save_steps,
-        eval_strategy="steps",
-        eval_steps=train.save_steps,
-        restore_callback_states_from_checkpoint=True,  # early stopping counts on
-        metric_for_best_model="eval_loss",
-        greater_is_better=False,
-        disable_tqdm=True,
-        report_to="none",  # training_log.py writes to wandb
+    return {
+        "output_dir": str(checkpoints),
+        "max_steps": train.max_steps,
+        "learning_rate": train.learning_rate,
+        "lr_scheduler_type": train.lr_scheduler,
+        "lr_scheduler_kwargs": schedule(train.max_steps),
+        "warmup_steps": round(train.warmup_ratio * train.max_steps),
+        "weight_decay": train.weight_decay,
+        "max_grad_norm": train.max_grad_norm,
+        "per_device_train_batch_size": train.batch_size,
+        "per_device_eval_batch_size": train.batch_size,
+        "gradient_accumulation_steps": train.gradient_accumulation,
+        "gradient_checkpointing": train.gradient_checkpointing,
+        "bf16": train.dtype == "bfloat16",  # TRL's default is True, on CPUs too
+        "use_cpu": config.use_cpu,
+        "dataloader_pin_memory": not config.use_cpu,
+        "seed": train.seed,
+        "logging_steps": min(train.logging_steps, train.max_steps),  # at least one line, however short the run
+        "logging_nan_inf_filter": False,  # the default would hide a loss that is no number behind an older one
+        "save_steps": train.save_steps,
+        "eval_strategy": "steps",
+        "eval_steps": train.save_steps,
+        "restore_callback_states_from_checkpoint": True,  # early stopping counts on
+        "metric_for_best_model": "eval_loss",
+        "greater_is_better": False,
+        "disable_tqdm": True,
+        "report_to": "none",  # training_log.py writes to wandb
+    }
+
+
+def sft_settings(recipe: Recipe, checkpoints: pathlib.Path, config) -> SFTConfig:
+    """For samples."""
+    train = recipe.train
+    settings = _settings(recipe, checkpoints, config)
+    return SFTConfig(max_length=train.max_length, packing=train.packing, **settings)
+
+
+def dpo_settings(recipe: Recipe, checkpoints: pathlib.Path, config) -> DPOConfig:
+    """For pairs, none of which is longer than train.max_length."""
+    dpo = recipe.train.dpo
+    weights = {"sigmoid": 1.0} | ({"sft": dpo.sft_weight} if dpo.sft_weight else {})
+    return DPOConfig(
+        max_length=None,
+        beta=dpo.beta,
+        loss_type=list(weights),
+        loss_weights=list(weights.values()),
+        **_settings(recipe, checkpoints, config),
     )
 
 
-def sft_trainer(recipe: Recipe, folder: pathlib.Path, throughput: Throughput, settings, model, data, **kwargs):
+def _trainer(kind, recipe: Recipe, folder: pathlib.Path, throughput: Throughput, settings, model, data, **kwargs):
     """A trainer for `data` ({"train", "valid"}: datasets or None). `kwargs` go to TRL's trainer."""
     if not data["valid"]:
         settings.eval_strategy, settings.metric_for_best_model = "no", None
-    trainer = SupervisedTrainer(
+    trainer = kind(
         recipe,
         folder,
         throughput,
@@ -123,5 +164,8 @@ def _to_float32(model: PeftModel) -> None:
             parameter.data = parameter.data.float()
 
 
-TRAINERS = {"sft": (sft_settings, sft_trainer)}
+TRAINERS = {
+    "sft": (sft_settings, functools.partial(_trainer, SupervisedTrainer)),
+    "dpo": (dpo_settings, functools.partial(_trainer, PreferenceTrainer)),
+}
 """Of each method: its settings and its trainer."""

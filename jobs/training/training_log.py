@@ -9,8 +9,13 @@ from transformers import TrainerCallback
 from jobs.training.throughput import Throughput, flops_per_token, matrix_rate, peak_memory_gib
 from jobs.training.tracking import Rows
 
-MEASURED = ("loss", "grad_norm", "learning_rate", "entropy", "mean_token_accuracy", "epoch", "eval_loss")
-"""What of the trainer's logs is kept. Losses and entropy are nats a token, over the tokens that are trained."""
+MEASURED = (
+    *("loss", "grad_norm", "learning_rate", "entropy", "mean_token_accuracy", "epoch", "eval_loss"),
+    *("rewards/accuracies", "rewards/margins", "eval_rewards/accuracies", "eval_rewards/margins"),
+)
+"""What of the trainer's logs is kept. Losses and entropy are nats a token, over the tokens that are trained. Of
+preferences: `loss` is -log sigmoid of the margin, and what supervised training adds; `accuracies` is the share of pairs
+whose written post has gained more against the reference than the other, the margin by how much, in nats times beta."""
 
 
 class TrainingLog(TrainerCallback):

@@ -58,4 +58,9 @@ def sets_to_train_on(recipe: Recipe, home: pathlib.Path) -> list[VoteSet]:
             f"votes are conversations, train.view is {recipe.train.view}: train on chat or messages, or without "
             f"votes (votes.weight=0)"
         )
+    if sets and recipe.train.method != "sft":
+        raise JobError(
+            f"votes join the samples of supervised training, train.method is {recipe.train.method}: train with sft, or "
+            f"without votes (votes.weight=0)"
+        )
     return sets

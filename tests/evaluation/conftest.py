@@ -6,9 +6,9 @@ import shutil
 import pytest
 
 from contracts.recipe import Recipe
-from jobs.evaluation.chat import Chat, read_chat
 from jobs.evaluation.held_out import HeldOut, read_held_out
 from jobs.evaluation.local_model import LocalModel
+from jobs.next_reply.chat import Chat, read_chat
 from tests.evaluation import scenes
 from tests.training import tiny
 

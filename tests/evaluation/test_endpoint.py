@@ -10,8 +10,8 @@ import fastapi
 import pytest
 import uvicorn
 
-from jobs.evaluation.chat import read_chat
 from jobs.evaluation.local_model import LocalModel
+from jobs.next_reply.chat import read_chat
 from jobs.training.base_model import read_base
 from tests.evaluation import scenes
 from tests.ports import free_port

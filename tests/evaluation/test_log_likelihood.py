@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import pytest
 
 from contracts.recipe import Choice
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.log_likelihood import continuation_log_likelihoods, shared_length
 from jobs.evaluation.scorers.choice import ChoiceScorer
+from jobs.next_reply.chat import Chat
 
 ENDS_IN_A_TOKEN_OF_ITS_OWN = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '<|endoftext|>' }}"

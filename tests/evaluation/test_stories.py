@@ -9,10 +9,10 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from contracts.recipe import Choice, Evaluate
-from jobs.evaluation.chat import read_chat
 from jobs.evaluation.held_out import FORGOTTEN, POSTS, HeldOut, read_held_out, story_turns
 from jobs.evaluation.scorers.choice import ChoiceScorer
-from jobs.evaluation.story import Story
+from jobs.next_reply.chat import read_chat
+from jobs.next_reply.story import Story
 from jobs.training.views.completion import story
 from tests.evaluation import scenes
 from tests.evaluation.test_log_likelihood import alone

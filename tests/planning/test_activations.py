@@ -84,3 +84,9 @@ def test_a_packed_batch_without_flash_attention_has_a_mask_over_all_pairs():
     )
     more = activation_bytes(SHAPE, sdpa, ADAPTER_WIDTH) - activation_bytes(SHAPE, flash, ADAPTER_WIDTH)
     assert more == (8 * TOKENS) ** 2 * 3
+
+
+def test_a_pair_is_two_samples_side_by_side():
+    pair = settings(method="dpo", view="completion", packing=True, attention="eager")
+    two = settings(view="completion", batch_size=2, attention="eager")
+    assert activation_bytes(SHAPE, pair, ADAPTER_WIDTH) == activation_bytes(SHAPE, two, ADAPTER_WIDTH)

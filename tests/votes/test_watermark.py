@@ -88,10 +88,17 @@ def test_a_training_of_a_new_corpus_keeps_what_was_taken_and_the_manifest_counts
         assert AdapterManifest.model_validate_json(manifest).votes == votes
 
 
-def test_running_text_takes_no_conversations(cast, job, home):
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("train.view=completion", "votes are conversations, train.view is completion"),
+        ("train.method=dpo", "votes join the samples of supervised training, train.method is dpo"),
+    ],
+)
+def test_running_text_and_pairs_take_no_conversations(cast, job, home, setting, said):
     cast("adapter", own=SCENE)
-    with pytest.raises(JobError, match=r"votes are conversations, train.view is completion"):
-        train(home, "one", "train.view=completion", f"votes.digest={job('votes')['digest']}")
+    with pytest.raises(JobError, match=said):
+        train(home, "one", setting, f"votes.digest={job('votes')['digest']}")
 
 
 def test_a_run_that_is_not_finished_takes_nothing(job, tmp_path):

@@ -6,12 +6,12 @@ In: next-reply questions. Out: the share in which the true post is the likeliest
 from dataclasses import asdict
 
 from contracts.recipe import Evaluate
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
-from jobs.evaluation.log_likelihood import shared_length
-from jobs.evaluation.questions import Question, draw_questions
 from jobs.evaluation.scorers.scorer import NothingToScoreError, Part, Score, wilson_interval
-from jobs.evaluation.story import Story
+from jobs.next_reply.asked import ask
+from jobs.next_reply.chat import Chat
+from jobs.next_reply.questions import Question, draw_questions
+from jobs.next_reply.story import Story
 
 
 def questions_of(held_out: HeldOut, settings: Evaluate) -> list[Question]:
@@ -43,16 +43,12 @@ class ChoiceScorer:
     def __init__(self, held_out: HeldOut, settings: Evaluate, chat: Chat | Story):
         self.questions, self.asked, self.items = [], [], []
         for question in questions_of(held_out, settings):
-            longest = max(len(chat.continuation(question.context, option)[1]) for option in question.options)
-            context = chat.fitted(question.context, longest)
-            if context is None:
+            asked = ask(question, chat)
+            if asked is None:
                 continue
-            pairs = [chat.continuation(context, option) for option in question.options]
             self.questions.append(question)
-            self.items.append(asdict(question) | {"context": context})
-            prompts = [before for before, _ in pairs]  # a token may hold the prompt's end and the post's beginning
-            shared = shared_length(prompts)
-            self.asked.append((prompts[0][:shared], [before[shared:] + ids for before, ids in pairs]))
+            self.items.append(asdict(question) | {"context": asked.context})
+            self.asked.append((asked.prompt, asked.continuations))
         if not self.questions:
             raise NothingToScoreError(f"no question fits into the {chat.positions} tokens that the model can look at")
 

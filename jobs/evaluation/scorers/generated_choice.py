@@ -8,12 +8,12 @@ from dataclasses import asdict
 
 from contracts.recipe import Evaluate
 from contracts.scene import ChatMessage
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
-from jobs.evaluation.questions import Question
 from jobs.evaluation.scorers.choice import questions_of
 from jobs.evaluation.scorers.scorer import NO_REPLIES, NothingToScoreError, Part, Score, wilson_interval
-from jobs.evaluation.story import Story
+from jobs.next_reply.chat import Chat
+from jobs.next_reply.questions import Question
+from jobs.next_reply.story import Story
 
 ANSWER_TOKENS = 12
 """Room for an answer: a number, and some politeness around it."""

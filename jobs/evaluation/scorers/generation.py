@@ -10,11 +10,11 @@ from collections import Counter
 
 from contracts.recipe import Evaluate
 from contracts.scene import ChatMessage
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
 from jobs.evaluation.replies import Reply
 from jobs.evaluation.scorers.scorer import NO_REPLIES, NothingToScoreError, Score
-from jobs.evaluation.story import Story
+from jobs.next_reply.chat import Chat
+from jobs.next_reply.story import Story
 
 
 class GenerationScorer:

@@ -6,10 +6,10 @@ In: held-out samples. Out: loss in nats a token, perplexity per token and per by
 import math
 from collections import Counter, defaultdict
 
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
 from jobs.evaluation.scorers.scorer import NothingToScoreError, Part, Score
-from jobs.evaluation.story import Story
+from jobs.next_reply.chat import Chat
+from jobs.next_reply.story import Story
 from jobs.training.views.sample import IGNORED
 
 TAGS = 20

@@ -10,9 +10,9 @@ from statistics import NormalDist
 from typing import ClassVar, Literal, NamedTuple, Protocol
 
 from contracts.recipe import Evaluate
-from jobs.evaluation.chat import Chat
 from jobs.evaluation.held_out import HeldOut
-from jobs.evaluation.story import Story
+from jobs.next_reply.chat import Chat
+from jobs.next_reply.story import Story
 
 NO_REPLIES = "a model of running text is not asked to write: nothing in a story says where a post ends"
 

@@ -1,30 +1,30 @@
-"""Samples as a dataset for the trainer, on disk and mapped into memory.
+"""Samples or pairs as a dataset for the trainer, on disk and mapped into memory.
 
-In: samples, one by one. Out: a datasets.Dataset with `input_ids` and `labels`, eight bytes a token in a file; the
-processes of a machine that open it share its pages.
+In: samples, one by one. Out: a datasets.Dataset with a column for each of their lists of tokens, four bytes an entry
+in a file; the processes of a machine that open it share its pages.
 """
 
 import itertools
 import pathlib
-from collections.abc import Iterable
-
-from jobs.training.views.sample import Sample
+from collections.abc import Iterable, Sequence
 
 BATCH = 1000
 """Samples in memory at a time."""
 
 
-def write_dataset(samples: Iterable[Sample], path: pathlib.Path) -> None:
-    """Write `samples` to the Arrow file `path`, under a temporary name first."""
+def write_dataset(samples: Iterable, columns: Sequence[str], path: pathlib.Path) -> None:
+    """Write these attributes of `samples`, arrays of 32-bit integers, to the Arrow file `path`, under a temporary name
+    first.
+    """
     import pyarrow as pa
 
     part = path.with_name(f".{path.name}.part")
     tokens = pa.list_(pa.int32())
-    schema = pa.schema({"input_ids": tokens, "labels": tokens})
+    schema = pa.schema(dict.fromkeys(columns, tokens))
     with pa.OSFile(str(part), "wb") as sink, pa.ipc.new_stream(sink, schema) as writer:
         for batch in _batches(samples):
-            ids, labels = ([getattr(sample, name) for sample in batch] for name in schema.names)
-            writer.write_batch(pa.record_batch([_column(ids), _column(labels)], schema))
+            values = [_column([getattr(sample, name) for sample in batch]) for name in columns]
+            writer.write_batch(pa.record_batch(values, schema))
     part.rename(path)
 
 
@@ -45,7 +45,7 @@ def _column(values: list):
     return pa.ListArray.from_arrays(offsets, pa.array(flat))
 
 
-def _batches(samples: Iterable[Sample]):
+def _batches(samples: Iterable):
     iterator = iter(samples)
     while batch := list(itertools.islice(iterator, BATCH)):
         yield batch

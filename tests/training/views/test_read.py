@@ -93,7 +93,11 @@ def test_samples_on_disk_are_the_samples(home, words, tmp_path):
     chat = recipe(home, "chat")
     samples, _ = read_samples(chat, home, tiny.CORPUS, "train", words)
     report = ViewReport()
-    write_dataset(stream_samples(chat, home, tiny.CORPUS, "train", words, report), tmp_path / "train.arrow")
+    write_dataset(
+        stream_samples(chat, home, tiny.CORPUS, "train", words, report),
+        ("input_ids", "labels"),
+        tmp_path / "train.arrow",
+    )
     dataset = open_dataset(tmp_path / "train.arrow")
     assert [row["input_ids"] for row in dataset] == [list(sample.input_ids) for sample in samples]
     assert [row["labels"] for row in dataset] == [list(sample.labels) for sample in samples]

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from contracts.recipe import Recipe
 from contracts.scene import ChatMessage
-from jobs.evaluation.story import Story
+from jobs.next_reply.story import Story
 from jobs.training.chat_template import encode, training_template
 
 
