@@ -23,7 +23,7 @@ def free_port() -> int:
 def free_ports(count: int) -> list[int]:
     """`count` different ports nobody listens on now. Raises ValueError where there are not so many."""
     found = []
-    for port in random.sample(CANDIDATES, len(CANDIDATES)):
+    for port in random.SystemRandom().sample(CANDIDATES, len(CANDIDATES)):  # others are seeded by what is trained
         if len(found) == count:
             return found
         if _is_free(port):

@@ -60,7 +60,7 @@ class Dpo(Section):
     that was written is preferred to one from another thread."""
 
     pairs: Positive = 10_000
-    """Drawn of each split, at most, one for a post."""
+    """Drawn to train on, at most, one for a post; evaluate.max_samples to watch."""
     beta: Annotated[float, Field(gt=0)] = 0.1
     """How much it costs to leave the reference: the parent, or the base where there is none."""
     sft_weight: Annotated[float, Field(ge=0)] = 0.2
@@ -140,6 +140,8 @@ class Train(Section):
             raise ValueError(f"method dpo makes pairs of threads: choose view chat or completion, not {self.view}")
         if self.method == "dpo" and self.tuning == "full":
             raise ValueError("method dpo trains an adapter; its base or parent is the reference: choose tuning lora")
+        if self.method == "dpo" and self.lora.dropout:
+            raise ValueError("method dpo compares likelihoods, which dropout would make noisy: set lora.dropout to 0")
         if self.chat.template and self.view not in ("chat", "messages"):
             raise ValueError(f"chat.template has no use in the view {self.view}")
         return self

@@ -15,7 +15,7 @@ from dataclasses import asdict
 import yaml
 
 from contracts.adapter_manifest import AdapterManifest
-from contracts.recipe import Recipe
+from contracts.recipe import Recipe, Train
 from jobs.errors import JobError
 from jobs.evaluation.candidates import Candidate, candidates
 from jobs.evaluation.publish import adapter_shape, publish
@@ -31,7 +31,7 @@ from jobs.training.views.rows import dataset_digest
 
 log = logging.getLogger(__name__)
 
-AS_TRAINED = ("view", "dataset", "chat", "overlap", "max_length", "parent", "tuning")
+AS_TRAINED = ("method", "dpo", "view", "dataset", "chat", "overlap", "max_length", "parent", "tuning")
 """Keys of `train` that decide what the model was taught: it can only be judged on the same."""
 
 
@@ -116,8 +116,10 @@ def _in_wandb(recipe: Recipe, folder: RunFolder, mode: str, evaluation: dict) ->
 
 
 def _check_as_trained(recipe: Recipe, folder: RunFolder, inputs: Inputs) -> None:
-    now, then = recipe.train.model_dump(mode="json"), yaml.safe_load((folder.path / "config.yaml").read_text())["train"]
-    changed = [f"train.{key} {then.get(key)!r}, now {now[key]!r}" for key in AS_TRAINED if then.get(key) != now[key]]
+    now, config = recipe.train, yaml.safe_load((folder.path / "config.yaml").read_text())["train"]
+    unsaid = Train(accelerate=now.accelerate, max_steps=now.max_steps)  # what a key is that came after the run
+    now, then = now.model_dump(mode="json"), unsaid.model_dump(mode="json") | config
+    changed = [f"train.{key} {then[key]!r}, now {now[key]!r}" for key in AS_TRAINED if then[key] != now[key]]
     if changed:
         raise JobError(
             f"run {folder.run_id} was trained with {'; '.join(changed)}: evaluate it with the recipe of its training"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from contracts.scene import ChatMessage
-from jobs.evaluation.held_out import Turn
+from jobs.next_reply.turns import Turn
 
 ALIKE = 0.5
 """Jaccard similarity of two posts' sets of words from which on one may stand for the other."""

@@ -116,7 +116,7 @@ def _trained_width(train: Train, strategy: Strategy) -> int:
 
 
 def _training_state(trained: int, train: Train, strategy: Strategy, parts: int) -> dict[str, float]:
-    """Bytes of what is trained, its gradients and Adam's two moments.
+    """Bytes of what is trained, its gradients and Adam's two moments, and the parent that preferences are held to.
 
     All of one width; ZeRO-3 in bfloat16 keeps float32 masters and moments beside 2-byte weights and gradients, 16 bytes
     in all (Rajbhandari et al. 2020, section 3.1). DDP copies gradients into buckets.
@@ -128,6 +128,8 @@ def _training_state(trained: int, train: Train, strategy: Strategy, parts: int) 
     copies = 2 if strategy.kind == "ddp" else 1
     name = "trained weights" if train.tuning == "full" else "adapter"
     state = {name: trained * one, "gradients": trained * one * copies, "optimizer": trained * moments}
+    if train.method == "dpo" and train.parent:
+        state["reference"] = trained * one
     return {} if strategy.offload else {item: size / parts for item, size in state.items()}
 
 

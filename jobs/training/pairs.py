@@ -8,7 +8,7 @@ import pathlib
 import random
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from contracts.recipe import Recipe
 from jobs.errors import JobError
@@ -20,6 +20,9 @@ from jobs.next_reply.turns import Turn, story_turns, turns
 from jobs.training.chat_template import training_template
 from jobs.training.threads import read_threads
 from jobs.training.views import ViewReport, stream_samples
+
+CHARACTERS = 16
+"""Of a story that are kept for each token that is shown: tokens have about four, few have more than these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +40,10 @@ class PairReport:
 
     view: str
     template: str | None
+    cut: dict[str, int] = field(default_factory=dict)
+    """Of view chat: tokens of replies that do not fit into train.max_length or hold special tokens, by reason."""
     turns: int = 0
-    """Posts that follow another player's."""
+    """Posts that follow another player's; of view chat, of those that were not cut."""
     drawn: int = 0
     """Of these, those for which another post was found; train.dpo.pairs at most."""
     too_long: int = 0
@@ -59,14 +64,15 @@ def stream_pairs(
     Raises:
         JobError: as `stream_samples`; no pair to train on.
     """
-    train = recipe.train
-    found = _counted(_turns(recipe, home, corpus_digest, split, tokenizer), report)
-    drawn = reservoir(found, train.dpo.pairs, train.seed)
+    train, view = recipe.train, ViewReport()
+    found = _counted(_turns(recipe, home, corpus_digest, split, tokenizer, view), report)
+    drawn = reservoir(found, train.dpo.pairs if split == "train" else recipe.evaluate.max_samples, train.seed)
+    report.cut = view.cut
     chat = _chat(recipe, tokenizer)
     for question in draw_questions(drawn, len(drawn), 1, train.seed):
         report.drawn += 1
         asked = ask(question, chat)
-        if asked is None:
+        if asked is None or len(asked.prompt) + max(map(len, asked.continuations)) > train.max_length:
             report.too_long += 1
             continue
         report.samples += 1
@@ -89,10 +95,24 @@ def reservoir(found: Iterable[Turn], size: int, seed: int) -> list[Turn]:
     return kept
 
 
-def _turns(recipe: Recipe, home: pathlib.Path, corpus_digest: str, split: str, tokenizer) -> Iterator[Turn]:
-    if recipe.train.view == "completion":
-        return story_turns(read_threads(home, recipe.name, corpus_digest, split))
-    return turns(stream_samples(recipe, home, corpus_digest, split, tokenizer, ViewReport()))
+def _turns(
+    recipe: Recipe, home: pathlib.Path, corpus_digest: str, split: str, tokenizer, view: ViewReport
+) -> Iterator[Turn]:
+    if recipe.train.view != "completion":
+        return turns(stream_samples(recipe, home, corpus_digest, split, tokenizer, view))
+    room = recipe.train.max_length * CHARACTERS
+    told = story_turns(read_threads(home, recipe.name, corpus_digest, split))
+    return (replace(turn, context=nearest(turn.context, room)) for turn in told)
+
+
+def nearest(pieces: list[str], characters: int) -> list[str]:
+    """The last of `pieces` that have at least so many characters together, and no fewer than two: what is far longer
+    than what is shown would only be held in memory and read in vain."""
+    first, missing = len(pieces), characters
+    while first and (missing > 0 or first > len(pieces) - 2):
+        first -= 1
+        missing -= len(pieces[first])
+    return pieces[first:]
 
 
 def _counted(found: Iterable[Turn], report: PairReport) -> Iterator[Turn]:

@@ -35,7 +35,8 @@ def flops_per_token(model) -> int:
 
     2 for each weight that the token meets going forward, 2 for the gradient going back through it, and 2 for the
     gradient of each weight that is trained (Kaplan et al. 2020, section 2.1, for all weights trained: 6N). Input
-    embeddings are looked up, not multiplied. Recomputed activations are not counted: they are no progress.
+    embeddings are looked up, not multiplied. Recomputed activations are not counted: they are no progress; nor is the
+    pass of the reference that preferences are held to.
     """
     embeddings = model.get_input_embeddings()
     tied = model.get_output_embeddings() is not None and model.get_output_embeddings().weight is embeddings.weight

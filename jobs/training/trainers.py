@@ -38,6 +38,8 @@ class LongRun(WholeCheckpoints):
         self.recipe, self.folder, self.throughput = recipe, folder, throughput
         self.keep_checkpoints = recipe.train.keep_checkpoints
         super().__init__(**kwargs)
+        if recipe.train.quantization and recipe.train.dtype == "float32":
+            _to_float32(self.model)
 
     def create_optimizer(self, model=None):
         ratio = self.recipe.train.lora.plus_ratio
@@ -72,6 +74,11 @@ class SupervisedTrainer(LongRun, SFTTrainer):
 class PreferenceTrainer(LongRun, DPOTrainer):
     """TRL's trainer for pairs. The reference is the parent, of which TRL keeps a copy beside the adapter that is
     trained, or the base where there is none."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        if REFERENCE in self.model.peft_config:
+            _copy_to_reference(self.model)
 
     def _prepare_dataset(self, dataset, *args):
         """Pairs come as tokens (jobs/training/pairs.py). TRL would tokenise texts, and let each post end there."""
@@ -131,6 +138,7 @@ def dpo_settings(recipe: Recipe, checkpoints: pathlib.Path, config) -> DPOConfig
     weights = {"sigmoid": 1.0} | ({"sft": dpo.sft_weight} if dpo.sft_weight else {})
     return DPOConfig(
         max_length=None,
+        disable_dropout=True,  # the recipe has none: likelihoods of two models are compared
         beta=dpo.beta,
         loss_type=list(weights),
         loss_weights=list(weights.values()),
@@ -142,19 +150,8 @@ def _trainer(kind, recipe: Recipe, folder: pathlib.Path, throughput: Throughput,
     """A trainer for `data` ({"train", "valid"}: datasets or None). `kwargs` go to TRL's trainer."""
     if not data["valid"]:
         settings.eval_strategy, settings.metric_for_best_model = "no", None
-    trainer = kind(
-        recipe,
-        folder,
-        throughput,
-        model=model,
-        args=settings,
-        train_dataset=data["train"],
-        eval_dataset=data["valid"],
-        **kwargs,
-    )
-    if recipe.train.quantization and recipe.train.dtype == "float32":
-        _to_float32(trainer.model)
-    return trainer
+    datasets = {"train_dataset": data["train"], "eval_dataset": data["valid"]}
+    return kind(recipe, folder, throughput, model=model, args=settings, **datasets, **kwargs)
 
 
 def _to_float32(model: PeftModel) -> None:
@@ -162,6 +159,16 @@ def _to_float32(model: PeftModel) -> None:
     for parameter in model.parameters():
         if parameter.requires_grad:
             parameter.data = parameter.data.float()
+
+
+def _copy_to_reference(model: PeftModel) -> None:
+    """Make the reference what is trained, to the bit: TRL copies before it changes the dtype of a quantised base's
+    adapter, and leaves adapters of embeddings out.
+    """
+    weights = dict(model.named_parameters())
+    for name, weight in weights.items():
+        if ".default" in name:
+            weights[name.replace(".default", f".{REFERENCE}")].data = weight.data.clone()
 
 
 TRAINERS = {

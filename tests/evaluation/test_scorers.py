@@ -9,13 +9,14 @@ import pytest
 from scipy.stats import binomtest
 
 from contracts.recipe import Evaluate
-from jobs.evaluation.held_out import HeldOut, Turn, turns
+from jobs.evaluation.held_out import HeldOut
 from jobs.evaluation.replies import Reply
 from jobs.evaluation.scorers import SCORERS, NothingToScoreError
 from jobs.evaluation.scorers.generated_choice import asked_in_words, read_answer
 from jobs.evaluation.scorers.generation import distinct, names, repetition, reply_metrics, speaks_for
 from jobs.evaluation.scorers.scorer import wilson_interval
 from jobs.next_reply.questions import alike, draw_questions
+from jobs.next_reply.turns import Turn, turns
 from jobs.training.views.sample import Sample
 from tests.evaluation import scenes
 from tests.training import tiny

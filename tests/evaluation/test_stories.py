@@ -9,10 +9,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import PreTrainedTokenizerFast
 
 from contracts.recipe import Choice, Evaluate
-from jobs.evaluation.held_out import FORGOTTEN, POSTS, HeldOut, read_held_out, story_turns
+from jobs.evaluation.held_out import HeldOut, read_held_out
 from jobs.evaluation.scorers.choice import ChoiceScorer
 from jobs.next_reply.chat import read_chat
 from jobs.next_reply.story import Story
+from jobs.next_reply.turns import FORGOTTEN, POSTS, story_turns
 from jobs.training.views.completion import story
 from tests.evaluation import scenes
 from tests.evaluation.test_log_likelihood import alone
@@ -55,7 +56,7 @@ def test_a_question_is_the_text_that_was_trained(told):
     """Context and true post together are the beginning of the thread's story, to the letter and to the token."""
     thread = scenes.thread(3)
     text, posts = story(thread)
-    turn = story_turns([thread])[2]
+    turn = list(story_turns([thread]))[2]
     before, after = told.continuation(turn.context, turn.reply)
     assert told.tokenizer.decode(before + after) == text[: posts[4] - 2]
     assert told.tokenizer.decode(after) == f" {turn.reply}"
@@ -98,7 +99,7 @@ def test_tokens_across_the_border_belong_to_the_post(trained_home):
     lines = [message["text"] for number in range(20) for message in scenes.thread(number)["messages"]]
     backend.train_from_iterator([f"Ada: {line}" for line in lines], trainers.BpeTrainer(vocab_size=400))
     told = Story(PreTrainedTokenizerFast(tokenizer_object=backend, eos_token="."), 512)
-    turns = story_turns([scenes.thread(number) for number in range(20)])
+    turns = list(story_turns([scenes.thread(number) for number in range(20)]))
     scorer = ChoiceScorer(HeldOut("test", [], turns, {}), Evaluate(), told)
     across = 0
     for item, (prompt, continuations) in zip(scorer.items, scorer.asked, strict=True):

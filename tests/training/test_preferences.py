@@ -13,7 +13,7 @@ from jobs.errors import JobError
 from jobs.evaluation import evaluate
 from jobs.next_reply.turns import Turn, story_turns
 from jobs.training import base_model
-from jobs.training.pairs import PairReport, reservoir, stream_pairs
+from jobs.training.pairs import PairReport, nearest, reservoir, stream_pairs
 from jobs.training.run_folder import RunFolder
 from jobs.training.threads import read_threads
 from tests.evaluation import scenes
@@ -119,6 +119,14 @@ def test_each_turn_is_as_likely_to_be_drawn():
     assert all(abs(count - 500) < 100 for count in times.values())
 
 
+def test_of_a_long_story_only_what_may_be_shown_is_kept():
+    pieces = ["a" * 10, "b" * 10, "c" * 10, "Ada:"]
+    assert nearest(pieces, 1) == pieces[2:]  # the last post and who speaks next, always
+    assert nearest(pieces, 14) == pieces[2:]
+    assert nearest(pieces, 15) == pieces[1:]
+    assert nearest(pieces, 1000) == pieces
+
+
 def test_what_is_asked_on_held_out_threads_is_in_no_pair(home, words):
     texts = {turn.reply for turn in story_turns(read_threads(home, "demo", tiny.CORPUS, "test"))}
     found, _ = pairs(home, words, *STORY)
@@ -137,16 +145,26 @@ def test_it_learns_which_post_was_written(run):
     assert sum(line["loss"] for line in lines[-5:]) < sum(line["loss"] for line in lines[:5])
 
 
-@pytest.mark.parametrize("view", [STORY, ("train.view=chat",)])
-def test_it_begins_where_both_posts_are_as_far_from_the_reference(home, view):
-    settings = (*DPO, *view, *ONLY_PREFERENCES, "train.max_steps=2", "train.save_steps=2")
-    summary = tiny.trained(home, f"begins-{len(view)}", *settings)
+KINDS = {
+    "story": STORY,
+    "chat": ("train.view=chat",),
+    "recomputed": (*STORY, "train.gradient_checkpointing=true", "train.lora.plus_ratio=16"),
+    "dora": (*STORY, "train.lora.dora=true", "rollout.approval=never"),
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_it_begins_where_both_posts_are_as_far_from_the_reference(home, kind):
+    settings = (*DPO, *KINDS[kind], *ONLY_PREFERENCES, "train.max_steps=2", "train.save_steps=2")
+    summary = tiny.trained(home, f"begins-{kind}", *settings)
     assert metrics(summary)[0]["loss"] == pytest.approx(math.log(2), abs=1e-5)
 
 
-def test_the_reference_of_an_adapter_that_goes_on_is_its_parent(home, parent):
+@pytest.mark.parametrize("base", ["float32", "nf4"])
+def test_the_reference_of_an_adapter_that_goes_on_is_its_parent(home, parent, base):
     settings = (*DPO, *STORY, *ONLY_PREFERENCES, f"train.parent={parent}", "train.max_steps=6", "train.save_steps=3")
-    summary = tiny.trained(home, "goes-on", *settings)
+    kind = ("train.quantization=nf4",) if base == "nf4" else ()
+    summary = tiny.trained(home, f"goes-on-{base}", *settings, *kind)
     assert metrics(summary)[0]["loss"] == pytest.approx(math.log(2), abs=1e-5)
     folder = pathlib.Path(summary["adapter"])
     assert sorted(path.name for path in folder.iterdir() if path.is_dir()) == []
@@ -176,6 +194,7 @@ def test_a_run_that_was_cut_off_ends_as_if_nothing_had_been(home, parent):
     [
         (("train.view=content", "train.dataset=rows.jsonl"), "choose view chat or completion"),
         (("train.view=chat", "train.tuning=full", "rollout.approval=never"), "choose tuning lora"),
+        (("train.view=chat", "train.lora.dropout=0.1"), "set lora.dropout to 0"),
         (("train.view=chat", "train.dpo.beta=0"), "beta"),
     ],
 )

@@ -94,7 +94,7 @@ class Cutter:
 
     def __init__(self, encoder: TurnEncoder, train: Train, report: ViewReport):
         self._encoder, self._overlap, self._report = encoder, train.overlap, report
-        self._limit, self._packing = train.max_length - len(encoder.tail), train.packing
+        self._limit, self._packing = train.max_length - len(encoder.tail), train.packs
 
     def samples(self, scenes: Iterable[Scene]) -> Iterator[Sample]:
         """The windows of all scenes, in order."""
