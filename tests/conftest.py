@@ -16,11 +16,16 @@ ENGINES_OF_THEIR_OWN = ("tests/serving/test_autoscaling.py", "tests/serving/test
 """Modules that have no use for the engine of their folder."""
 
 
+def folder_of(nodeid: str) -> str:
+    """The folder below tests/ that a test stands in."""
+    return "/".join(nodeid.partition("::")[0].split("/")[:2])
+
+
 class FolderScheduling(LoadScopeScheduling):
     """Runs the tests of a folder in one process, in their order: they share the servers that its fixtures start."""
 
     def _split_scope(self, nodeid: str) -> str:
-        folder = "/".join(nodeid.partition("::")[0].split("/")[:2])
+        folder = folder_of(nodeid)
         return "with engines" if folder in WITH_ENGINES else folder
 
 
@@ -32,7 +37,7 @@ def pytest_xdist_make_scheduler(config, log) -> FolderScheduling:
 def servers_of(item: pytest.Item) -> str:
     """Whose servers a test uses: those of its folder, or of its module."""
     module = item.nodeid.partition("::")[0]
-    return module if module in ENGINES_OF_THEIR_OWN else "/".join(module.split("/")[:2])
+    return module if module in ENGINES_OF_THEIR_OWN else folder_of(item.nodeid)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
